@@ -1,0 +1,1 @@
+"""axil: machine-learning experiments as git branches."""

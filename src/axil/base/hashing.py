@@ -1,0 +1,34 @@
+"""BLAKE3, the one hash of axil: `Oid` is 32 raw bytes in memory and 64 hex digits in text."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from blake3 import blake3
+
+Oid = bytes
+OID_SIZE = 32
+_CHUNK = 1 << 20
+
+
+def hash_bytes(data: bytes | bytearray | memoryview) -> Oid:
+    """The oid of `data`."""
+    return blake3(data).digest()
+
+
+def hash_stream(stream: BinaryIO) -> tuple[Oid, int]:
+    """The oid and length of what is left in `stream`, read in 1 MiB pieces."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    buffer = memoryview(bytearray(_CHUNK))
+    size = 0
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        hasher.update(buffer[:count])
+        size += count
+    return hasher.digest(), size
+
+
+def parse_oid(text: str) -> Oid:
+    """The oid written as 64 lower-case hex digits. Raises `ValueError` for anything else."""
+    if len(text) != 2 * OID_SIZE or text != text.lower():
+        raise ValueError(f"not an object id: {text!r}")
+    return bytes.fromhex(text)

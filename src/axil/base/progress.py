@@ -1,0 +1,31 @@
+"""Progress as a value passed down: lower layers report, a face decides whether and how to show it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives how far a long work has come. Calls are cheap and may come thousands of times a second."""
+
+    def begin(self, label: str, total: int | None = None, unit: str = "") -> None:
+        """A new piece of work starts; `total` in `unit` ("files", "B") if known."""
+
+    def advance(self, count: int = 1) -> None:
+        """`count` more units are done."""
+
+    def end(self) -> None:
+        """The piece of work begun last is over."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, label: str, total: int | None = None, unit: str = "") -> None: ...
+
+    def advance(self, count: int = 1) -> None: ...
+
+    def end(self) -> None: ...
+
+
+SILENT: Progress = Silent()

@@ -1,0 +1,1 @@
+"""Bytes <-> values: pure, versioned, one file a format, one page each in docs/formats/."""
