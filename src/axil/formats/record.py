@@ -2,13 +2,18 @@
 
 A record is written once and never edited. Unknown fields are ignored, so a newer axil's records stay readable;
 an unknown `kind` is kept and skipped. Oids are 64 hex digits, times seconds since the epoch (UTC).
+`encode` and `decode` are the only way between records and bytes.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 import msgspec
+
+from axil.errors import BadInput
+from axil.formats import record_check as check
 
 RunState = Literal["queued", "running", "succeeded", "failed", "stopped", "lost"]
 StageState = Literal["succeeded", "failed", "stopped", "lost", "cached", "current", "skipped"]
@@ -166,3 +171,122 @@ class Retract(Record, frozen=True, omit_defaults=True, kw_only=True, tag="retrac
 
 
 AnyRecord = Fork | Run | Note | Rename | Archive | Restore | Delete | Retract
+
+KINDS: dict[str, type[Record]] = {
+    "fork": Fork,
+    "run": Run,
+    "note": Note,
+    "rename": Rename,
+    "archive": Archive,
+    "restore": Restore,
+    "delete": Delete,
+    "retract": Retract,
+}
+MAX_RECORD = 16 << 20
+"""Bytes; a record this long is an attack or a mistake."""
+
+
+def kind_of(record: AnyRecord) -> str:
+    """The record's `kind`, which is also its folder in the journal."""
+    return str(type(record).__struct_config__.tag)
+
+
+def encode(record: AnyRecord) -> bytes:
+    """Canonical bytes: JSON with sorted keys, no spaces, UTF-8 (lone surrogates escaped), one newline at the end.
+
+    Control characters in free text become U+FFFD. Raises `BadInput` for a record that `decode` would refuse.
+    """
+    source = f"{kind_of(record)} {record.id!r}"
+    checked = _typed(check.clean(msgspec.to_builtins(record), source), source)
+    values = check.plain(msgspec.to_builtins(checked))
+    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+    # A path that is not UTF-8 holds lone surrogates: backslashreplace writes them as the JSON escapes \udcXX.
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) > MAX_RECORD:
+        raise BadInput(f"the journal record {source} is too long", f"{len(data)} bytes of at most {MAX_RECORD}")
+    return data
+
+
+def decode(data: bytes, source: str) -> AnyRecord | None:
+    """The record in `data`; None if its `kind` is one this version does not know.
+
+    `source` (where the bytes are from) names the record in errors. Raises `BadInput` for anything malformed.
+    """
+    if len(data) > MAX_RECORD:
+        raise BadInput(f"the journal record {source} is not valid", f"{len(data)} bytes of at most {MAX_RECORD}")
+    try:
+        values = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the journal record {source} is not valid", f"not JSON: {error}") from None
+    kind = values.get("kind") if isinstance(values, dict) else None
+    if not isinstance(kind, str):
+        raise BadInput(f"the journal record {source} is not valid", "not an object with a text `kind`")
+    if kind not in KINDS:
+        return None
+    return _typed(check.clean(values, source), source)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _typed(values: object, source: str) -> AnyRecord:
+    try:
+        record: AnyRecord = msgspec.convert(values, AnyRecord)
+    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+        raise BadInput(f"the journal record {source} is not valid", str(error)) from None
+    check.check_ulid(source, "id", record.id)
+    check.check_time(source, "time", record.time)
+    if len(record.author) > check.MAX_NAME or "\n" in record.author:
+        raise check.refused(source, "author", record.author, "is not one line of text")
+    if isinstance(record, Run):
+        _check_run(record, source)
+    elif isinstance(record, Retract):
+        check.check_ulid(source, "target", record.target)
+    elif isinstance(record, Note):
+        check.check_name(source, "target", record.target)
+    elif isinstance(record, Rename):
+        check.check_name(source, "old", record.old)
+        check.check_name(source, "new", record.new)
+    else:
+        check.check_name(source, "name", record.name)
+        check.check_hex(source, "commit", record.commit, _GIT_OID)
+        if isinstance(record, Fork):
+            check.check_ulid(source, "run", record.run, empty=True)
+            if record.parent:
+                check.check_name(source, "parent", record.parent)
+    return record
+
+
+_GIT_OID = (0, 40, 64)
+_OID = (0, 64)
+
+
+def _check_run(run: Run, source: str) -> None:
+    if run.experiment:
+        check.check_name(source, "experiment", run.experiment)
+    check.check_hex(source, "commit", run.commit, _GIT_OID)
+    check.check_hex(source, "snapshot", run.snapshot, _GIT_OID)
+    check.check_hex(source, "series", run.series, _OID)
+    check.check_time(source, "ended", run.ended)
+    for path, oid in run.environment.locks.items():
+        check.check_hex(source, f"environment.locks.{path}", oid, _OID)
+    for number, stage in enumerate(run.stages):
+        _check_stage(stage, source, f"stages[{number}]")
+
+
+def _check_stage(stage: StageRecord, source: str, at: str) -> None:
+    if not 0 < len(stage.name) <= check.MAX_NAME or "\n" in stage.name:
+        raise check.refused(source, f"{at}.name", stage.name, "is not one line of text")
+    check.check_time(source, f"{at}.started", stage.started)
+    check.check_time(source, f"{at}.seconds", stage.seconds)
+    check.check_hex(source, f"{at}.key", stage.key, _OID)
+    check.check_hex(source, f"{at}.log", stage.log, _OID)
+    check.check_ulid(source, f"{at}.source", stage.source, empty=True)
+    for path, oid in stage.deps.items():
+        check.check_hex(source, f"{at}.deps.{path}", oid, _OID)
+    for path, output in stage.outs.items():
+        check.check_path(source, f"{at}.outs", path)
+        check.check_hex(source, f"{at}.outs.{path}.oid", output.oid, (64,))
+        if output.size < 0 or output.files < 0:
+            raise check.refused(source, f"{at}.outs.{path}", output.size, "is a negative size")

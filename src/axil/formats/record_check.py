@@ -1,0 +1,123 @@
+"""Checks for what a journal record may hold: records come from clones, so every name, path and id is suspect.
+
+Free text is cleaned (a control character becomes U+FFFD); what steers axil (ids, names, paths, oids) is refused
+when it is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from axil.base.ids import is_id
+from axil.errors import BadInput
+
+MAX_DEPTH = 64
+MAX_NAME = 1000
+MAX_TIME = 1e11
+FLOAT_KEY = "$float"
+"""JSON has no NaN or infinity: they are written as `{"$float": "nan"}`, "inf" or "-inf"."""
+
+_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_PATH_MAPS = frozenset({"deps", "outs", "code", "locks"})
+_HEX = re.compile(r"[0-9a-f]*\Z")
+_BAD_IN_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-")
+# C0 without tab and newline, DEL, C1, bidirectional overrides (they make text read as something else), lone surrogates.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE_IN_PATH = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean_text(text: str) -> str:
+    """`text` that is safe to print: newlines as LF, other control characters and lone surrogates as U+FFFD."""
+    if text.isprintable():
+        return text
+    return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def clean(value: object, source: str, *, paths: bool = False, depth: int = 0) -> object:
+    """A copy of the JSON value `value` with safe texts and with `{"$float": …}` turned into floats.
+
+    `paths` says that the keys of this object are paths: with a control character they are refused, not changed.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        _check_depth(depth, source)
+        if len(value) == 1 and value.get(FLOAT_KEY) in ("nan", "inf", "-inf"):
+            return _FLOATS[value[FLOAT_KEY]]
+        if not paths:
+            return {clean_text(k): clean(v, source, paths=k in _PATH_MAPS, depth=depth + 1) for k, v in value.items()}
+        for path in value:
+            if _UNSAFE_IN_PATH.search(path):
+                raise refused(source, "path", path, "has a control character")
+        return {path: clean(v, source, depth=depth + 1) for path, v in value.items()}
+    if isinstance(value, list | tuple):
+        _check_depth(depth, source)
+        return [clean(item, source, depth=depth + 1) for item in value]
+    return value
+
+
+def plain(value: object) -> object:
+    """A copy of `value` with floats that JSON cannot say as `{"$float": …}`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {FLOAT_KEY: "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def refused(source: str, key: str, value: object, why: str) -> BadInput:
+    """The error for the field `key` of the record read from `source`."""
+    return BadInput(f"the journal record {source} is not valid", f"{key}: {_short(value)} {why}")
+
+
+def check_ulid(source: str, key: str, value: str, *, empty: bool = False) -> None:
+    """Refuse what is not a ULID."""
+    if not (empty and not value) and not is_id(value):
+        raise refused(source, key, value, "is not a ULID")
+
+
+def check_hex(source: str, key: str, value: str, lengths: tuple[int, ...]) -> None:
+    """Refuse what is not lower-case hex of one of `lengths`; length 0 allows the empty string."""
+    if len(value) not in lengths or not _HEX.match(value):
+        raise refused(source, key, value, f"is not an id of {' or '.join(str(n) for n in lengths if n)} hex digits")
+
+
+def check_time(source: str, key: str, value: float) -> None:
+    """Refuse times that are not finite, negative or beyond the year 5138."""
+    if not 0 <= value <= MAX_TIME:
+        raise refused(source, key, value, "is not a time in seconds since 1970")
+
+
+def check_name(source: str, key: str, value: str) -> None:
+    """Refuse what `git check-ref-format --branch` refuses, and names that are not UTF-8 text."""
+    if not is_branch_name(value):
+        raise refused(source, key, value, "is not a branch name")
+
+
+def is_branch_name(text: str) -> bool:
+    """Whether git takes `text` as the name of a branch (and it is text of a sane length)."""
+    return 0 < len(text) <= MAX_NAME and not _BAD_IN_NAME.search(text) and text != "HEAD" and not _UNSAFE.search(text)
+
+
+def check_path(source: str, key: str, path: str) -> None:
+    """Refuse paths that could lead out of the project or into its `.git`."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise refused(source, key, path, "is not a path inside the project")
+    if any(part.lower() == ".git" for part in parts):
+        raise refused(source, key, path, "leads into .git")
+    if any(len(part) > 255 for part in parts) or len(path) > 4096:
+        raise refused(source, key, path, "is too long")
+
+
+def _check_depth(depth: int, source: str) -> None:
+    if depth > MAX_DEPTH:
+        raise BadInput(f"the journal record {source} is not valid", f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _short(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "…"
