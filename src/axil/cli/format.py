@@ -1,0 +1,84 @@
+"""Values in words: sizes, times, ages, numbers, counts. Short, and the same everywhere."""
+
+from __future__ import annotations
+
+import math
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def size(count: int) -> str:
+    """Bytes as `812 B`, `3.4 MB` (powers of 1000, as disks are sold and `ls -h --si` shows)."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < 999.5 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """A span as `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`."""
+    if seconds < 0:
+        return "0 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def age(seconds: float) -> str:
+    """How long ago, in one unit: `now`, `5 min`, `3 h`, `2 d`, `7 w`, `2 y`."""
+    for limit, unit, name in (
+        (60, 0, "now"),
+        (3600, 60, "min"),
+        (2 * 86400, 3600, "h"),
+        (14 * 86400, 86400, "d"),
+        (2 * 365 * 86400, 7 * 86400, "w"),
+    ):
+        if seconds < limit:
+            return f"{int(seconds // unit)} {name}" if unit else name
+    return f"{int(seconds // (365 * 86400))} y"
+
+
+def number(value: object, digits: int = 4) -> str:
+    """A metric or parameter as text: floats in `digits` significant digits (more before the point), no noise zeros."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        if value == int(value) and abs(value) < 1e15:
+            return str(int(value)) if abs(value) >= 1000 or value == 0 else f"{value:.1f}"
+        text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+        return text.replace("e-0", "e-").replace("e+0", "e+")
+    if isinstance(value, (list, dict)):
+        import json
+
+        return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+    return str(value)
+
+
+def delta(value: float, digits: int = 3) -> str:
+    """A difference with its sign: `+0.012`, `−0.3`, `±0`."""
+    if value == 0:
+        return "±0"
+    if math.isnan(value):
+        return "nan"
+    return ("+" if value > 0 else "−") + number(abs(value), digits)
+
+
+def count(amount: int, one: str, many: str = "") -> str:
+    """`1 file`, `1,797 files`."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def short(run: str) -> str:
+    """The beginning of a run id, enough to name it: its first ten characters are the millisecond it started."""
+    return run[:10]

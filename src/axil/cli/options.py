@@ -1,0 +1,223 @@
+"""The argument parser of every command, and the options many commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+from axil.errors import UsageError
+
+GLOBAL = "everywhere"
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help as wide as the terminal, without the `shutil` (and its compressors) that argparse would load."""
+
+    def __init__(self, prog: str, *_: object, **__: object) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS", "")) or 80
+        except ValueError:
+            try:
+                columns = os.get_terminal_size().columns or 80
+            except OSError:
+                columns = 80
+        super().__init__(prog, max_help_position=28, width=min(columns, 100) - 2)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """`-m, --message TEXT` instead of `-m TEXT, --message TEXT`."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+    def add_usage(self, usage: str | None, actions: Iterable[Any], groups: Any, prefix: str | None = None) -> None:
+        """The usage line names only the command's own options."""
+        own = [action for action in actions if getattr(action.container, "title", "") != GLOBAL]
+        super().add_usage(usage, own, groups, prefix)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Paragraphs are filled, those with indented lines (examples) stay as they are."""
+        from textwrap import dedent, fill
+
+        head, _, tail = text.partition("\n")
+        paragraphs = f"{head}\n{dedent(tail)}".split("\n\n")
+        return "\n\n".join(part.rstrip() if "\n  " in f"\n{part}" else fill(part, width) for part in paragraphs)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that takes the global options anywhere and raises `UsageError` instead of exiting."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options["formatter_class"] = Formatter
+        options["allow_abbrev"] = False  # An abbreviation in a script breaks when an option is added.
+        options["add_help"] = False
+        options.setdefault("description", options.pop("help", None))
+        super().__init__(*arguments, **options)
+        self.color = False
+        self.command_after_dashes = ""
+        everywhere = self.add_argument_group(GLOBAL)
+        add = everywhere.add_argument
+        hide = argparse.SUPPRESS
+        add("-C", dest="directory", metavar="DIR", action="append", default=hide, help="act as if started in DIR")
+        add("-q", "--quiet", action="store_true", default=hide, help="only the answer and errors")
+        add("-v", "--verbose", action="count", default=hide, help="say more; -v shows where an error came from")
+        add("--color", action="store_true", dest="color", default=hide, help="colours even in a pipe")
+        add("--no-color", action="store_false", dest="color", default=hide, help="no colours")
+        add("-h", "--help", action="help", default=hide, help="this help")
+
+    def error(self, message: str) -> NoReturn:
+        """Wrong usage, in axil's three lines."""
+        raise UsageError(f"{self.prog}: {_plain_words(message)}", "", f"`{self.prog} --help` explains it")
+
+    def parse_known_args(  # type: ignore[override]  # argparse has three overloads; axil needs one
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """As argparse does, but what follows `--` goes untouched to `command_after_dashes` where that is set."""
+        words = list(args or ())
+        rest: list[str] = []
+        if self.command_after_dashes and "--" in words:
+            position = words.index("--")
+            words, rest = words[:position], words[position + 1 :]
+        parsed, extras = super().parse_known_args(words, namespace)
+        if self.command_after_dashes:
+            setattr(parsed, self.command_after_dashes, rest)
+        return parsed, extras
+
+    def option_names(self, words: Sequence[str] = ()) -> set[str]:
+        """Every option of this parser and of the sub-command that `words` name."""
+        names = set(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for word in words:
+                    if word in action.choices:
+                        names |= action.choices[word].option_names(words)
+        return names
+
+
+def _plain_words(message: str) -> str:
+    """argparse's messages in fewer words."""
+    for pattern, words in (
+        (r"the following arguments are required: (.*)", r"missing \1"),
+        (r"argument (.*): expected one argument", r"\1 needs a value"),
+        (r"argument (.*): expected at least one argument", r"\1 needs at least one value"),
+        (r"argument (.*): not allowed with argument (.*)", r"\1 cannot go with \2"),
+        (r"argument (.*): invalid choice: (.*) \(choose from (.*)\)", r"\2 is not a \1; there are: \3"),
+        (r"argument (.*): invalid (?:int|natural) value: (.*)", r"\1 takes a whole number, not \2"),
+        (r"argument (.*): invalid float value: (.*)", r"\1 takes a number, not \2"),
+        (r"one of the arguments (.*) is required", r"one of these is needed: \1"),
+    ):
+        if match := re.fullmatch(pattern, message):
+            return match.expand(words)
+    return message
+
+
+# -- shared options -----------------------------------------------------------------------------------------------
+
+
+def completing(action: argparse.Action, kind: str) -> argparse.Action:
+    """Let shell completion offer `kind` ("experiments", "runs", "targets", "stages", "tracked", "metrics") for it."""
+
+    def complete(prefix: str, **_: object) -> Iterable[str]:
+        from axil.cli.completion import names
+
+        return names(kind, prefix)
+
+    action.completer = complete  # type: ignore[attr-defined]
+    return action
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`: the value itself, for programs."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """`--json`, `--csv`, `--md`: one table in other clothes."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--json", action="store_true", help="print the result as JSON")
+    group.add_argument("--csv", action="store_true", help="print a CSV table, with full numbers")
+    group.add_argument("--md", action="store_true", help="print a Markdown table")
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """`-n`: say what would be done, change nothing."""
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, change nothing")
+
+
+def add_force(parser: argparse.ArgumentParser, help: str) -> None:
+    """`-f`: go on where axil would stop; `help` says what that gives up."""
+    parser.add_argument("-f", "--force", action="store_true", help=help)
+
+
+def add_message(parser: argparse.ArgumentParser, help: str) -> None:
+    """`-m TEXT`."""
+    parser.add_argument("-m", "--message", metavar="TEXT", default="", help=help)
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """`-S/--set KEY=VALUE`, repeatable."""
+    parser.add_argument(
+        "-S",
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="assignments",
+        help="change a parameter first, as in --set train.lr=0.1; repeatable",
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """`-j N`."""
+    parser.add_argument("-j", "--jobs", metavar="N", type=natural, default=1, help="run up to N stages at once")
+
+
+def add_experiment(
+    parser: argparse.ArgumentParser, name: str = "experiment", help: str = "an experiment", **options: Any
+) -> None:
+    """A positional experiment name, completed from the branches."""
+    options.setdefault("metavar", "EXP")
+    completing(parser.add_argument(name, help=help, **options), "experiments")
+
+
+def add_target(
+    parser: argparse.ArgumentParser, name: str = "target", help: str = "an experiment or a run", **options: Any
+) -> None:
+    """A positional that takes an experiment name or (the beginning of) a run id."""
+    options.setdefault("metavar", "EXP|RUN")
+    completing(parser.add_argument(name, help=help, **options), "targets")
+
+
+def add_stages(parser: argparse.ArgumentParser, help: str, name: str = "stages") -> None:
+    """Any number of stage names."""
+    completing(parser.add_argument(name, metavar="STAGE", nargs="*", help=help), "stages")
+
+
+def add_paths(
+    parser: argparse.ArgumentParser, help: str, *, tracked: bool = False, nargs: str = "+", name: str = "paths"
+) -> None:
+    """File or folder names; completed with tracked ones only if `tracked`."""
+    action = parser.add_argument(name, metavar="PATH", nargs=nargs, help=help)
+    if tracked:
+        completing(action, "tracked")
+
+
+def natural(text: str) -> int:
+    """An argument that is a whole number above zero."""
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def subcommands(parser: argparse.ArgumentParser, dest: str = "action") -> Callable[..., argparse.ArgumentParser]:
+    """Sub-commands such as `stage add`; returns `add(name, help)`, which returns the sub-command's parser."""
+    group = parser.add_subparsers(dest=dest, metavar="COMMAND", required=True, parser_class=Parser)
+
+    def add(name: str, help: str) -> argparse.ArgumentParser:
+        return group.add_parser(name, help=help, description=help)
+
+    return add
