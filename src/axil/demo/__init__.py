@@ -1,0 +1,1 @@
+"""A finished small project and its story: what `axil demo` shows."""
