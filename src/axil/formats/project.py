@@ -1,0 +1,361 @@
+"""axil.toml: stages, metrics, remotes and settings of a project (docs/formats/axil-toml.md).
+
+Everything a clone brings is checked here: unknown keys, types, names, and that no path leaves the project.
+`dump`/`load` hold the parsed value as JSON, so that the fast commands need no TOML parser.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from axil.errors import BadInput
+from axil.formats import toml_lines
+
+FILE = "axil.toml"
+CACHE_KIND = "project-1"
+"""Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
+LINKS = ("auto", "copy", "reflink", "hardlink")
+RESERVED = frozenset({".git", ".axil"})
+_STAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+class Stage(NamedTuple):
+    """One node of the pipeline. Paths are project paths, whatever `cwd` is."""
+
+    name: str
+    cmd: str
+    deps: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    """Dotted keys of the params file; a key with children takes the whole subtree."""
+    outs: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    """The outputs that are not removed before the command runs (`keep = true` means all)."""
+    cwd: str = ""
+    """Where the command runs; "" is the project root."""
+    env: tuple[str, ...] = ()
+    """Names of environment variables whose values count as inputs."""
+    always: bool = False
+    line: int = 0
+    """Line of `[stages.NAME]` in axil.toml, 0 if not known."""
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Every path the stage makes: outs, metrics and plots, in this order."""
+        return self.outs + self.metrics + self.plots
+
+
+class ProjectFile(NamedTuple):
+    """What axil.toml says, with defaults filled in."""
+
+    name: str = ""
+    metrics: dict[str, str] = {}
+    """Metric -> "max" or "min"; the first one is the headline."""
+    stages: dict[str, Stage] = {}
+    remotes: dict[str, dict[str, str]] = {}
+    link: str = "auto"
+    strict_env: bool = False
+    name_pattern: str = ""
+    """Regular expression an experiment's whole name must match; "" allows all."""
+    params_file: str = ""
+    """Project path of the params file; "" means: find params.yaml, .yml, .toml or .json."""
+
+    @property
+    def headline(self) -> str:
+        """The metric that experiments are judged by, or ""."""
+        return next(iter(self.metrics), "")
+
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "project": ("name", "metrics", "params"),
+    "experiments": ("names",),
+    "store": ("link",),
+    "env": ("strict",),
+    "stages": ("cmd", "deps", "params", "outs", "metrics", "plots", "keep", "cwd", "env", "always"),
+    "remotes": ("url",),
+}
+
+
+def parse(text: str, source: str = FILE) -> ProjectFile:
+    """The project file in `text`.
+
+    Raises `BadInput` naming `source`, line and key for broken TOML, unknown keys, wrong types, empty commands,
+    paths outside the project, bad names and outputs given twice.
+    """
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{source} is not valid TOML", str(error), f"correct {source} and try again") from None
+    except RecursionError:
+        raise BadInput(f"{source} is not valid TOML", "it is nested too deeply", f"correct {source}") from None
+    return _Reader(source, toml_lines.locate(text)).project(data)
+
+
+def dump(project: ProjectFile) -> bytes:
+    """`project` as JSON bytes, for a cache of this machine (not a format others read)."""
+    return json.dumps([list(project.stages.values()), project._replace(stages={})]).encode()
+
+
+def load(data: bytes) -> ProjectFile:
+    """What `dump` wrote. Raises `ValueError` or `TypeError` if it is something else."""
+    rows, rest = json.loads(data)
+    values: list[list[Any]] = [[tuple(item) if isinstance(item, list) else item for item in row] for row in rows]
+    stages = [Stage(*row) for row in values]
+    return ProjectFile(*rest)._replace(stages={stage.name: stage for stage in stages})
+
+
+def check_path(path: str) -> str:
+    """`path` in its one spelling (no leading ./, no trailing /). Raises `ValueError` saying what is wrong."""
+    if not path.strip():
+        raise ValueError("it is empty")
+    if any(ord(char) < 32 for char in path):
+        raise ValueError("it has control characters")
+    if path.startswith(("/", "~")) or _DRIVE.match(path):
+        raise ValueError("it is absolute, and a path must lie inside the project")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise ValueError("it has `..`, and a path must be written from the project's root")
+    if not parts:
+        raise ValueError("it is the project itself")
+    if parts[0].lower() in RESERVED or ".git" in (part.lower() for part in parts):
+        raise ValueError(f"{parts[0]} belongs to git or axil")
+    return "/".join(parts)
+
+
+def check_stage_name(name: str) -> None:
+    """Raises `ValueError` unless `name` can name a stage (it is also used in file names)."""
+    if not _STAGE_NAME.fullmatch(name):
+        raise ValueError("a stage's name has letters, digits, `_`, `-`, `.` and `@`, and starts with a letter or digit")
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A "did you mean" hint for `name`, or "" if nothing known is close."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(f'`{other}`' for other in close)}?" if close else ""
+
+
+def add_stage(text: str, stage: Stage, source: str = FILE) -> str:
+    """`text` with the table [stages.NAME] added, or replaced if it is there; everything else stays as it was.
+
+    Raises `BadInput` if `text` or the result is not a valid project file.
+    """
+    import tomlkit
+
+    parse(text, source)
+    document = tomlkit.parse(text)
+    table = tomlkit.table()
+    for key, value in _written(stage).items():
+        table.add(key, value)
+    stages = document.get("stages")
+    if stages is None:
+        stages = tomlkit.table(is_super_table=True)
+        stages.add(stage.name, table)
+        document.add("stages", stages)
+    else:
+        stages[stage.name] = table
+    new = tomlkit.dumps(document)
+    parsed = parse(new, source)
+    if parsed.stages[stage.name]._replace(line=0) != stage._replace(line=0):
+        raise BadInput(
+            f"cannot add stage {stage.name} to {source}",
+            "its tables are written in a way that cannot be edited safely",
+            f"add [stages.{stage.name}] by hand",
+        )
+    return new
+
+
+def _written(stage: Stage) -> dict[str, Any]:
+    """The keys of `stage` that are not defaults, in the order of the documentation."""
+    values: dict[str, Any] = {"cmd": stage.cmd}
+    for key in ("deps", "params", "outs", "metrics", "plots"):
+        if items := getattr(stage, key):
+            values[key] = list(items)
+    if stage.keep:
+        values["keep"] = True if stage.keep == stage.made else list(stage.keep)
+    if stage.cwd:
+        values["cwd"] = stage.cwd
+    if stage.env:
+        values["env"] = list(stage.env)
+    if stage.always:
+        values["always"] = True
+    return values
+
+
+class _Reader:
+    """Checks the parsed TOML value; knows where each key stands, for messages."""
+
+    def __init__(self, source: str, lines: Mapping[tuple[str, ...], int]) -> None:
+        self.source = source
+        self.lines = lines
+
+    def line(self, where: tuple[str, ...]) -> int:
+        """Line of the key `where`, or of the nearest table around it; 0 if none is known."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 0)
+
+    def bad(self, where: tuple[str, ...], why: str, hint: str = "") -> BadInput:
+        """The error to raise about the key `where`."""
+        line = self.line(where)
+        place = f"{self.source} line {line}" if line else self.source
+        return BadInput(f"{place}: `{'.'.join(where)}` is wrong", why, hint or f"correct {self.source} and try again")
+
+    def project(self, data: dict[str, Any]) -> ProjectFile:
+        self.known((), data, tuple(TABLES))
+        for name in TABLES:
+            self.table((name,), data.get(name, {}))
+        for name in ("project", "experiments", "store", "env"):
+            self.known((name,), data.get(name, {}), TABLES[name])
+        project = data.get("project", {})
+        params_file = self.text(("project", "params"), project.get("params", ""))
+        return ProjectFile(
+            name=self.text(("project", "name"), project.get("name", "")),
+            metrics=self.metrics(project.get("metrics", {})),
+            stages={name: self.stage(name, value) for name, value in data.get("stages", {}).items()},
+            remotes={name: self.remote(name, value) for name, value in data.get("remotes", {}).items()},
+            link=self.choice(("store", "link"), data.get("store", {}).get("link", "auto"), LINKS),
+            strict_env=self.flag(("env", "strict"), data.get("env", {}).get("strict", False)),
+            name_pattern=self.pattern(("experiments", "names"), data.get("experiments", {}).get("names", "")),
+            params_file=self.path(("project", "params"), params_file) if params_file else "",
+        )
+
+    def stage(self, name: str, value: Any) -> Stage:
+        where = ("stages", name)
+        try:
+            check_stage_name(name)
+        except ValueError as error:
+            raise self.bad(where, str(error)) from None
+        self.table(where, value)
+        self.known(where, value, TABLES["stages"])
+        if "cmd" not in value:
+            raise self.bad(where, "the stage has no `cmd`", 'add the command to run: cmd = "python train.py"')
+        cmd = self.text((*where, "cmd"), value["cmd"]).strip()
+        if not cmd or "\0" in cmd:
+            raise self.bad((*where, "cmd"), "the command is empty", 'write the command to run: cmd = "python train.py"')
+        made = {key: self.paths((*where, key), value.get(key, [])) for key in ("outs", "metrics", "plots")}
+        every = self.once(where, made)
+        cwd = self.text((*where, "cwd"), value.get("cwd", ""))
+        return Stage(
+            name,
+            cmd,
+            deps=self.paths((*where, "deps"), value.get("deps", [])),
+            params=self.texts((*where, "params"), value.get("params", [])),
+            keep=self.keep((*where, "keep"), value.get("keep", False), every),
+            cwd="" if cwd in ("", ".", "./") else self.path((*where, "cwd"), cwd),
+            env=self.env_names((*where, "env"), value.get("env", [])),
+            always=self.flag((*where, "always"), value.get("always", False)),
+            line=self.line(where),
+            **made,
+        )
+
+    def once(self, where: tuple[str, ...], made: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """All paths of `made`; refuses one that is given twice."""
+        seen: dict[str, str] = {}
+        for key, paths in made.items():
+            for path in paths:
+                if path in seen:
+                    other = f"also in `{seen[path]}`" if seen[path] != key else "there twice"
+                    raise self.bad((*where, key), f"{path} is {other}", "name each output once")
+                seen[path] = key
+        return tuple(seen)
+
+    def keep(self, where: tuple[str, ...], value: Any, made: tuple[str, ...]) -> tuple[str, ...]:
+        if isinstance(value, bool):
+            return made if value else ()
+        paths = self.paths(where, value, "true, false or a list of outputs")
+        for path in paths:
+            if path not in made:
+                raise self.bad(where, f"{path} is not an output of this stage", suggest(path, made))
+        return paths
+
+    def env_names(self, where: tuple[str, ...], value: Any) -> tuple[str, ...]:
+        names = self.texts(where, value)
+        for name in names:
+            if not _ENV_NAME.fullmatch(name):
+                why = f"{name.split('=')[0]!r} is not the name of an environment variable"
+                raise self.bad(where, why, "give names only; values stay outside axil.toml")
+        return names
+
+    def metrics(self, value: Any) -> dict[str, str]:
+        where = ("project", "metrics")
+        self.table(where, value, 'a table like { f1 = "max", loss = "min" }')
+        return {name: self.choice((*where, name), way, ("max", "min")) for name, way in value.items()}
+
+    def remote(self, name: str, value: Any) -> dict[str, str]:
+        where = ("remotes", name)
+        if not _STAGE_NAME.fullmatch(name):
+            raise self.bad(where, "a remote's name has letters, digits, `_`, `-` and `.`")
+        self.table(where, value)
+        self.known(where, value, TABLES["remotes"])
+        if not self.text((*where, "url"), value.get("url", "")):
+            raise self.bad(where, "the remote has no `url`", 'add url = "s3://bucket/prefix", or a path')
+        return {"url": value["url"]}
+
+    def known(self, where: tuple[str, ...], table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in keys:
+                place = f"[{'.'.join(where)}]" if where else "the file"
+                hint = suggest(key, keys) or f"{place} may have: {', '.join(keys)}"
+                raise self.bad((*where, key), f"unknown key `{key}` in {place}", hint)
+
+    def table(self, where: tuple[str, ...], value: Any, wanted: str = "a table") -> None:
+        if not isinstance(value, dict):
+            raise self.bad(where, f"it must be {wanted}, not {_kind(value)}")
+
+    def text(self, where: tuple[str, ...], value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.bad(where, f"it must be a string, not {_kind(value)}")
+        return value
+
+    def flag(self, where: tuple[str, ...], value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.bad(where, f"it must be true or false, not {_kind(value)}")
+        return value
+
+    def choice(self, where: tuple[str, ...], value: Any, choices: tuple[str, ...]) -> str:
+        if value not in choices:
+            wanted = " or ".join(f'"{choice}"' for choice in choices)
+            raise self.bad(where, f"it must be {wanted}, not {value!r}")
+        return str(value)
+
+    def texts(self, where: tuple[str, ...], value: Any, wanted: str = "a list of strings") -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.bad(where, f"it must be {wanted}, not {_kind(value)}", 'write it as ["one", "two"]')
+        if "" in value:
+            raise self.bad(where, "it has an empty string")
+        return tuple(dict.fromkeys(value)) if where[-1] not in ("outs", "metrics", "plots") else tuple(value)
+
+    def path(self, where: tuple[str, ...], value: str) -> str:
+        try:
+            return check_path(value)
+        except ValueError as error:
+            raise self.bad(where, f"the path {value!r} cannot be used: {error}") from None
+
+    def paths(self, where: tuple[str, ...], value: Any, wanted: str = "a list of paths") -> tuple[str, ...]:
+        return tuple(self.path(where, item) for item in self.texts(where, value, wanted))
+
+    def pattern(self, where: tuple[str, ...], value: Any) -> str:
+        text = self.text(where, value)
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise self.bad(where, f"it is not a regular expression: {error}") from None
+        return text
+
+
+def _kind(value: Any) -> str:
+    """What `value` is called in TOML."""
+    if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        return "a list with other things than strings"
+    names = {bool: "true/false", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
+    return names.get(type(value), "a date")
