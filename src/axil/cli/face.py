@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -122,6 +123,10 @@ class Face:
         with contextlib.suppress(OSError, ValueError):
             return os.get_terminal_size(self.out.fileno()).columns or 80
         return 80
+
+    def now(self) -> float:
+        """Seconds since the epoch, to say how old things are."""
+        return time.time()
 
     def path(self, argument: str) -> str:
         """The absolute path of what the user typed, taken from where they are (`-C` included)."""

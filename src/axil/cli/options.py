@@ -40,10 +40,9 @@ class Formatter(argparse.HelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         """Paragraphs are filled, those with indented lines (examples) stay as they are."""
-        from textwrap import dedent, fill
+        from textwrap import fill
 
-        head, _, tail = text.partition("\n")
-        paragraphs = f"{head}\n{dedent(tail)}".split("\n\n")
+        paragraphs = text.strip().split("\n\n")
         return "\n\n".join(part.rstrip() if "\n  " in f"\n{part}" else fill(part, width) for part in paragraphs)
 
 
@@ -81,6 +80,13 @@ class Parser(argparse.ArgumentParser):
         if self.command_after_dashes and "--" in words:
             position = words.index("--")
             words, rest = words[:position], words[position + 1 :]
+        known = self._option_string_actions
+        unknown = [word for word in words if word[:2] == "--" and word != "--" and word.partition("=")[0] not in known]
+        if unknown and not self._subparsers:
+            # Told before a missing argument is: the mistyped option is the likelier cause.
+            from axil.cli.errors import unknown_options
+
+            raise unknown_options(self.prog, unknown, self.option_names())
         parsed, extras = super().parse_known_args(words, namespace)
         if self.command_after_dashes:
             setattr(parsed, self.command_after_dashes, rest)

@@ -1,8 +1,10 @@
 """Print the shell code that completes axil's commands, options, experiments, runs and stages.
 
-bash   echo 'eval "$(axil completion bash)"' >> ~/.bashrc
-zsh    echo 'eval "$(axil completion zsh)"' >> ~/.zshrc
-fish   axil completion fish > ~/.config/fish/completions/axil.fish
+  bash   echo 'eval "$(axil completion bash)"' >> ~/.bashrc
+  zsh    echo 'eval "$(axil completion zsh)"' >> ~/.zshrc
+  fish   axil completion fish > ~/.config/fish/completions/axil.fish
+
+Then open a new shell.
 """
 
 from __future__ import annotations
