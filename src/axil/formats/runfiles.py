@@ -1,0 +1,165 @@
+"""The files of a run directory (docs/formats/run-directory.md): spec.json, state.jsonl and trace files.
+
+Pure: bytes <-> values. `state.jsonl` is append-only; a last line cut short by a crash is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from axil.errors import Damaged
+from axil.formats.record import Run, Scalar, StageRecord
+
+VERSION = 1
+
+
+class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was asked: written once, before anything runs."""
+
+    version: int = VERSION
+    id: str
+    time: float
+    root: str
+    """The work tree, as an absolute path."""
+    experiment: str = ""
+    commit: str = ""
+    author: str = ""
+    host: str = ""
+    message: str = ""
+    targets: list[str] = []
+    outs: list[str] = []
+    """Every path the run may write, to keep a second run of the same work tree from writing them too."""
+    params: dict[str, Scalar | list[object] | dict[str, object]] = {}
+    pid: int = 0
+
+
+class Snapshotted(msgspec.Struct, frozen=True, tag="snapshot", tag_field="event"):
+    """The git tree of the code that runs."""
+
+    tree: str
+
+
+class Staged(msgspec.Struct, frozen=True, tag="stage", tag_field="event"):
+    """A stage's record as it is now: state `lost` while it runs (which is the truth if nothing follows)."""
+
+    record: StageRecord
+
+
+class Started(msgspec.Struct, frozen=True, tag="process", tag_field="event"):
+    """The process group of a stage's command: its leader's pid and start time in clock ticks since boot."""
+
+    stage: str
+    pid: int
+    ticks: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
+    """The finished record, about to go to the journal."""
+
+    run: Run
+
+
+Event = Snapshotted | Staged | Started | Ended
+
+
+class State(NamedTuple):
+    """A run so far: the fold of its events."""
+
+    snapshot: str
+    stages: dict[str, StageRecord]
+    processes: dict[str, Started]
+    run: Run | None
+
+
+class Trace(NamedTuple):
+    """What one Python process of a run loaded."""
+
+    stage: str
+    version: str
+    implementation: str
+    prefix: str
+    modules: list[str]
+    """Project-relative paths."""
+    packages: dict[str, str]
+    """Top-level module name -> the site folder it came from."""
+
+
+_spec = msgspec.json.Decoder(Spec)
+_event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_spec(spec: Spec) -> bytes:
+    """spec.json."""
+    return _encoder.encode(spec) + b"\n"
+
+
+def decode_spec(data: bytes, source: str) -> Spec:
+    """Read spec.json; raises `Damaged` naming `source`."""
+    try:
+        spec = _spec.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(f"{source} is not a run's spec", str(error)) from None
+    if spec.version > VERSION:
+        raise Damaged(f"{source} was written by a newer axil", f"version {spec.version}, known is {VERSION}")
+    return spec
+
+
+def encode_event(event: Event) -> bytes:
+    """One line of state.jsonl."""
+    return _encoder.encode(event) + b"\n"
+
+
+def fold(data: bytes) -> State:
+    """The state a run reached. Lines that are no events (cut short, or of a newer axil) are passed over."""
+    snapshot, run = "", None
+    stages: dict[str, StageRecord] = {}
+    processes: dict[str, Started] = {}
+    for line in data.split(b"\n"):
+        try:
+            event = _event.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if isinstance(event, Snapshotted):
+            snapshot = event.tree
+        elif isinstance(event, Staged):
+            stages[event.record.name] = event.record
+        elif isinstance(event, Started):
+            processes[event.stage] = event
+        else:
+            run = event.run
+    return State(snapshot, stages, processes, run)
+
+
+def parse_trace(data: bytes) -> Trace | None:
+    """One trace file: NUL-separated `key`, `value` pairs, the last one `end`; None if it is not whole."""
+    fields = data.decode("utf-8", "surrogateescape").split("\0")
+    if len(fields) < 2 or fields[-2] != "end":
+        return None
+    found: dict[str, str] = {}
+    modules: list[str] = []
+    packages: dict[str, str] = {}
+    site = ""
+    for key, value in _pairs(fields[:-2]):
+        if key == "module":
+            modules.append(value)
+        elif key == "site":
+            site = value
+        elif key == "package":
+            packages[value] = site
+        else:
+            found[key] = value
+    get = found.get
+    return Trace(get("stage", ""), get("version", ""), get("implementation", ""), get("prefix", ""), modules, packages)
+
+
+def _pairs(fields: list[str]) -> Iterable[tuple[str, str]]:
+    return zip(fields[::2], fields[1::2], strict=False)
+
+
+def encode_params(nested: dict[str, Any]) -> bytes:
+    """params.json: the parameters as the child sees them."""
+    return _encoder.encode(nested) + b"\n"

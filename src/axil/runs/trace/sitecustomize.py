@@ -1,0 +1,108 @@
+"""Loaded by every Python process of a run (through PYTHONPATH): notes at exit which modules it had imported.
+
+Runs inside the user's program under any Python 3: standard library only, no new syntax, no import that the
+interpreter has not made already, and no exception of its own ever gets out.
+"""
+
+import atexit
+import os
+import sys
+
+
+def _note_at_exit():
+    # type: () -> None
+    try:
+        folder, root = os.environ.get("AXIL_RUN_DIR"), os.environ.get("AXIL_ROOT")
+        if folder and root:
+            # The first registered runs last: modules imported by other exit functions are seen too.
+            atexit.register(_note, os.path.join(folder, "trace"), root + os.sep, os.environ.get("AXIL_STAGE", ""))
+    except Exception:
+        pass
+
+
+def _note(folder, root, stage):
+    # type: (str, str, str) -> None
+    try:
+        fields = _fields(root, stage)
+        fields += ["end", ""]
+        data = "\0".join(fields).encode("utf-8", "surrogateescape")
+        name = "%d-%s.trace" % (os.getpid(), os.urandom(4).hex())
+        fd = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.write(fd, data)
+        finally:
+            os.close(fd)
+    except Exception:
+        pass
+
+
+def _fields(root, stage):
+    # type: (str, str) -> list[str]
+    fields = ["stage", stage, "version", ".".join(map(str, sys.version_info[:3]))]
+    fields += ["implementation", sys.implementation.name, "prefix", sys.prefix]
+    stdlib = os.path.dirname(os.__file__) + os.sep
+    prefix = sys.prefix + os.sep
+    project, outside, sites = set(), set(), {}
+    files = _files()
+    for name, path in files.items():
+        top = name.partition(".")[0]
+        if path.startswith(root) and "-packages" + os.sep not in path and not path.startswith(prefix):
+            project.add(path[len(root) :])
+        elif name is not top and top in files:
+            continue  # a part of a package that is noted by its top
+        elif "-packages" + os.sep in path:
+            site, _, inner = path.rpartition("-packages" + os.sep)
+            # Without a file of its own the top is a namespace that many distributions share: look deeper.
+            key = inner.replace(os.sep, "/") if name is not top else top
+            sites.setdefault(site + "-packages", set()).add(key)
+        elif not path.startswith(stdlib) and not path.startswith(prefix):
+            outside.add(top)
+    for path in sorted(project):
+        fields += ["module", path]
+    for site in sorted(sites):
+        fields += ["site", site]
+        for top in sorted(sites[site]):
+            fields += ["package", top]
+    fields += ["site", ""]
+    for name in sorted(outside - {"sitecustomize"}):
+        fields += ["package", name]
+    return fields
+
+
+def _files():
+    # type: () -> dict[str, str]
+    """Module -> file. Read past `getattr`: modules that load lazily would start to load now."""
+    look, files = object.__getattribute__, {}
+    for name, module in list(sys.modules.items()):
+        try:
+            path = look(module, "__dict__").get("__file__")
+            if path:
+                files[name] = path
+        except Exception:
+            continue
+    # The interpreter has dropped `__main__.__file__` by now.
+    script = os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0].endswith(".py") else ""
+    if script and os.path.isfile(script):
+        files["__main__"] = script
+    return files
+
+
+def _hand_on():
+    # type: () -> None
+    """Load the `sitecustomize` this one stands before, and let it behave as if it were the first."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    ours = sys.modules.pop("sitecustomize", None)
+    sys.path[:] = [entry for entry in sys.path if not entry.startswith(here)]
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        # The import system expects to find the module whose import it is in.
+        if ours is not None and "sitecustomize" not in sys.modules:
+            sys.modules["sitecustomize"] = ours
+
+
+_note_at_exit()
+_hand_on()
