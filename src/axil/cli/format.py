@@ -56,8 +56,8 @@ def number(value: object, digits: int = 4) -> str:
             return str(value)
         if value == int(value) and abs(value) < 1e15:
             return str(int(value)) if abs(value) >= 1000 or value == 0 else f"{value:.1f}"
-        text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
-        return text.replace("e-0", "e-").replace("e+0", "e+")
+        text = f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
+        return text.replace("e-0", "e-").replace("e+", "e")
     if isinstance(value, (list, dict)):
         import json
 

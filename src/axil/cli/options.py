@@ -55,7 +55,8 @@ class Parser(argparse.ArgumentParser):
         options["add_help"] = False
         options.setdefault("description", options.pop("help", None))
         super().__init__(*arguments, **options)
-        self.color = False
+        self.color = False  # of argparse itself, from Python 3.14 on
+        self._positionals.title = "arguments"
         self.command_after_dashes = ""
         everywhere = self.add_argument_group(GLOBAL)
         add = everywhere.add_argument

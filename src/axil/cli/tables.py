@@ -113,11 +113,12 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 def sparkline(values: Sequence[float], cells: int = 24, *, unicode: bool = True) -> str:
     """A curve in one line; gaps where a value is not finite. Longer series are averaged into `cells` pieces."""
+    import itertools
     import math
 
     if len(values) > cells:
         edges = [len(values) * number // cells for number in range(cells + 1)]
-        values = [_mean(values[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+        values = [_mean(values[start:end]) for start, end in itertools.pairwise(edges)]
     finite = [value for value in values if math.isfinite(value)]
     if not finite or not unicode:
         return ""
