@@ -1,0 +1,158 @@
+"""Packs: many small objects in one immutable file, found through a sorted table at its end.
+
+Pure bytes and values; `store/packs.py` reads and writes the files. `docs/formats/pack.md` gives the bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from axil.base.hashing import OID_SIZE, Oid
+from axil.errors import Damaged
+
+MAGIC = b"AXILPACK"
+TAIL_MAGIC = b"AXILTAIL"
+VERSION = 1
+NONCE_SIZE = 16
+
+BLOB, TREE, RECIPE = 1, 2, 3
+RAW, ZSTD = 0, 1
+
+TARGET_SIZE = 64 << 20
+"""Writers start a new pack at this size or MAX_ENTRIES, whatever comes first."""
+MAX_ENTRIES = 1 << 16
+MAX_SIZE = (1 << 32) - 1
+MAX_RAW = 64 << 20
+"""The most bytes one entry may have once decompressed: a bound on what a hostile pack can make a reader allocate."""
+
+_HEADER = struct.Struct("<8sHHxxxx16s")
+_ROW = struct.Struct("<IIIB")
+_FOOTER = struct.Struct("<II8s")
+_FANOUT = struct.Struct("<256I")
+HEADER_SIZE = _HEADER.size
+FOOTER_SIZE = _FOOTER.size
+ROW_SIZE = _ROW.size
+
+
+class Location(NamedTuple):
+    """Where an entry lies in its pack: `stored` bytes at `offset`, `raw` bytes once decoded."""
+
+    offset: int
+    stored: int
+    raw: int
+    type: int
+    codec: int
+
+
+def header(nonce: bytes) -> bytes:
+    """The first bytes of a pack; the random nonce makes every pack's id unique, whatever it holds."""
+    return _HEADER.pack(MAGIC, VERSION, 0, nonce)
+
+
+def check_header(data: bytes, path: str) -> None:
+    """Raises `Damaged` unless `data` starts a pack that this version can read."""
+    if len(data) < HEADER_SIZE or data[:8] != MAGIC:
+        raise Damaged("a pack is damaged", f"{path} does not start like a pack")
+    _, version, features, _ = _HEADER.unpack_from(data)
+    if version != VERSION or features:
+        raise Damaged(
+            "a pack cannot be read",
+            f"{path} has version {version} and features {features:#x}; this axil reads version {VERSION}",
+            "update axil and try again",
+        )
+
+
+def row(location: Location) -> bytes:
+    """The 13 bytes of `location` in a table."""
+    return _ROW.pack(location.offset, location.stored, location.raw, location.type | location.codec << 4)
+
+
+def tail(rows: Mapping[Oid, bytes]) -> bytes:
+    """Table and footer for entries given as oid → `row(...)`."""
+    oids = sorted(rows)
+    # 256 cumulative counts: those whose first byte is at most the index.
+    fanout = _FANOUT.pack(*(bisect_right(oids, bytes((first,)) + b"\xff" * OID_SIZE) for first in range(256)))
+    table = b"".join((fanout, *oids, *map(rows.__getitem__, oids)))
+    return table + _FOOTER.pack(len(oids), len(table), TAIL_MAGIC)
+
+
+def table_span(footer: bytes, size: int, path: str) -> tuple[int, int]:
+    """Offset and entry count of the table in a pack of `size` bytes, from its last FOOTER_SIZE bytes.
+
+    Raises `Damaged` if they contradict each other.
+    """
+    if size < HEADER_SIZE + FOOTER_SIZE or len(footer) != FOOTER_SIZE:
+        raise Damaged("a pack is damaged", f"{path} is cut short: {size} bytes")
+    count, length, magic = _FOOTER.unpack(footer)
+    if magic != TAIL_MAGIC:
+        raise Damaged("a pack is damaged", f"{path} is cut short or overwritten: its last bytes are not a footer")
+    start = size - FOOTER_SIZE - length
+    if length != _FANOUT.size + count * (OID_SIZE + ROW_SIZE) or start < HEADER_SIZE:
+        raise Damaged("a pack is damaged", f"{path} has a footer that does not fit its size")
+    return start, count
+
+
+class Buffer(Protocol):
+    """Bytes or a memory map: what can be sliced into bytes and unpacked from."""
+
+    def __getitem__(self, key: slice, /) -> bytes: ...
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
+class Table:
+    """The table of one pack, over any buffer that can be sliced (bytes or a memory map) from `base` on."""
+
+    __slots__ = ("_buffer", "_end", "_fanout", "_oids_at", "_path", "_rows_at", "count")
+
+    def __init__(self, buffer: Buffer, base: int, count: int, data_end: int, path: str) -> None:
+        """`data_end` is the offset in the pack where the table starts. Raises `Damaged` for a broken fan-out."""
+        self._buffer = buffer
+        self._path = path
+        self._end = data_end
+        self.count = count
+        self._fanout = (0, *_FANOUT.unpack_from(buffer, base))
+        self._oids_at = base + _FANOUT.size
+        self._rows_at = self._oids_at + count * OID_SIZE
+        if self._fanout[-1] != count or list(self._fanout) != sorted(self._fanout):
+            raise Damaged("a pack is damaged", f"{path} has a broken table")
+
+    def bucket(self, first: int) -> tuple[int, bytes]:
+        """The index of the first entry whose oid starts with byte `first`, and all such oids joined."""
+        low, high = self._fanout[first], self._fanout[first + 1]
+        return low, self._buffer[self._oids_at + low * OID_SIZE : self._oids_at + high * OID_SIZE]
+
+    def find(self, oid: Oid) -> int:
+        """The index of `oid`, or -1."""
+        low, oids = self.bucket(oid[0])
+        at = oids.find(oid)
+        # A match across two neighbours is not an entry.
+        while at > 0 and at % OID_SIZE:
+            at = oids.find(oid, at + 1)
+        return low + at // OID_SIZE if at >= 0 else -1
+
+    def oids(self) -> list[Oid]:
+        """All oids, in order."""
+        column = self._buffer[self._oids_at : self._rows_at]
+        return [column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE)]
+
+    def location(self, index: int) -> Location:
+        """Where entry `index` lies. Raises `Damaged` if that is not inside the pack's data."""
+        offset, stored, raw, flags = _ROW.unpack_from(self._buffer, self._rows_at + index * ROW_SIZE)
+        return self._checked(offset, stored, raw, flags)
+
+    def locations(self) -> list[Location]:
+        """The location of every entry, in the order of `oids`. Raises `Damaged` like `location`."""
+        rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
+        return [self._checked(*fields) for fields in _ROW.iter_unpack(rows)]
+
+    def _checked(self, offset: int, stored: int, raw: int, flags: int) -> Location:
+        kind, codec = flags & 15, flags >> 4
+        if offset < HEADER_SIZE or offset + stored > self._end or raw > MAX_RAW:
+            raise Damaged("a pack is damaged", f"{self._path} has an entry outside its data")
+        if kind not in (BLOB, TREE) or codec not in (RAW, ZSTD) or (codec == RAW and raw != stored):
+            raise Damaged("a pack is damaged", f"{self._path} has an entry of unknown kind {flags:#x}")
+        return Location(offset, stored, raw, kind, codec)

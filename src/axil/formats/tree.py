@@ -1,0 +1,168 @@
+"""Directory objects: a sorted list of entries as bytes, big directories split into sub-nodes.
+
+The layout is columnar so that the standard library alone decodes it fast; `docs/formats/tree.md` gives the bytes.
+The encoding is canonical: equal entries make equal bytes, so a directory's oid tells whether it changed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from axil.base.hashing import OID_SIZE, Oid, hash_bytes
+from axil.errors import BadInput, Damaged
+
+FILE, EXEC, LINK, DIR, NODE = b"f", b"x", b"l", b"d", b"n"
+
+MAGIC = b"AXT1"
+MAX_LEVEL = 16
+MAX_ENTRIES = 1 << 20
+"""More entries than any node that `split` makes; a higher count is refused before anything is allocated."""
+
+# A node ends after an entry whose name hash has its top 8 bits zero, but not before 128 and at the latest
+# after 1024 entries: about 380 entries and 25 KB on average.
+MIN_NODE = 128
+MAX_NODE = 1024
+_CUT_SHIFT = 24
+
+_HEADER = struct.Struct("<4sBxxxI")
+_MAX_U64 = (1 << 64) - 1
+
+
+class Entry(NamedTuple):
+    """One name in a directory.
+
+    `kind` is the ord of FILE, EXEC, LINK, DIR or NODE. `size` is in bytes: of the file, of the link's target, or of
+    all files below. `oid` names the blob (a LINK's blob holds its target) or the tree.
+    """
+
+    name: bytes
+    kind: int
+    size: int
+    oid: Oid
+
+
+def check_name(name: bytes) -> str:
+    """Why `name` may not stand in a directory object, or "" if it may."""
+    if not name:
+        return "empty name"
+    if b"/" in name or b"\0" in name:
+        return "name with a slash or NUL"
+    if name in (b".", b".."):
+        return "name is a relative step"
+    if name.lower() == b".git":
+        return "name is .git"
+    return ""
+
+
+def encode(entries: Sequence[Entry], level: int = 0) -> bytes:
+    """One node as bytes; `level` 0 holds files and folders, higher levels only NODE entries.
+
+    `entries` are sorted by name. Raises `BadInput` for what `decode` would refuse.
+    """
+    count = len(entries)
+    names, kinds, sizes, oids = zip(*entries, strict=True) if entries else ((), (), (), ())
+    blob = b"\0".join(names)
+    if why := _fault(level, names, blob, bytes(kinds)):
+        raise BadInput("this folder cannot be stored", why, "rename the file and try again")
+    try:
+        packed = struct.pack(f"<{count}Q", *sizes)
+    except struct.error as error:
+        raise BadInput("this folder cannot be stored", f"a size is out of range: {error}") from None
+    return b"".join((_HEADER.pack(MAGIC, level, count), bytes(kinds), packed, *oids, blob))
+
+
+def decode(data: bytes) -> tuple[int, list[Entry]]:
+    """The level and entries of a node. Raises `Damaged` for anything but exactly what `encode` makes."""
+    if len(data) < _HEADER.size:
+        raise Damaged("a directory object is damaged", "it is shorter than its header")
+    magic, level, count = _HEADER.unpack_from(data)
+    if magic != MAGIC or data[5:8] != b"\0\0\0":
+        raise Damaged("a directory object is damaged", "it does not start like one")
+    sizes_at = _HEADER.size + count
+    oids_at = sizes_at + 8 * count
+    names_at = oids_at + OID_SIZE * count
+    if (
+        count > MAX_ENTRIES
+        or (count and names_at + 2 * count - 1 > len(data))
+        or (not count and len(data) != _HEADER.size)
+    ):
+        raise Damaged("a directory object is damaged", f"{count} entries do not fit into {len(data)} bytes")
+    if not count:
+        return level, []
+    kinds = data[_HEADER.size : sizes_at]
+    blob = data[names_at:]
+    names = blob.split(b"\0")
+    why = "" if len(names) == count else f"{len(names)} names for {count} entries"
+    if why := why or _fault(level, names, blob, kinds):
+        raise Damaged("a directory object is damaged", why)
+    sizes = struct.unpack_from(f"<{count}Q", data, sizes_at)
+    oids = [data[at : at + OID_SIZE] for at in range(oids_at, names_at, OID_SIZE)]
+    return level, list(map(Entry, names, kinds, sizes, oids))
+
+
+def _fault(level: int, names: Sequence[bytes], blob: bytes, kinds: bytes) -> str:
+    """What breaks the rules of a node, or ""; whole columns are checked at once, for speed."""
+    allowed = NODE if level else FILE + EXEC + LINK + DIR
+    if not 0 <= level <= MAX_LEVEL:
+        return f"level {level} is out of range"
+    if level and not names:
+        return "an inner node without entries"
+    if kinds.translate(None, allowed):
+        return f"unknown kind of entry {kinds.translate(None, allowed)[:1]!r}"
+    if blob.count(b"\0") != max(len(names) - 1, 0):
+        return "name with a slash or NUL"
+    if list(names) != sorted(set(names)):
+        return "names are not sorted or not unique"
+    # The first test is a quick filter over all names; only suspects are looked at one by one.
+    if b"/" in blob or b"" in names or b"." in names or b".." in names or b".git" in blob.lower():
+        return next((f"{why}: {name!r}" for name in names if (why := check_name(name))), "")
+    return ""
+
+
+def split(entries: Iterable[Entry]) -> list[tuple[Oid, bytes]]:
+    """The node objects of one directory, children before parents, the root last.
+
+    Up to a few hundred entries make one node. More are cut where a name's hash says so, whatever stands around it:
+    a changed, added or removed file rewrites its own node and the few above it. Raises `BadInput` like `encode`.
+    """
+    row = sorted(entries)
+    nodes: list[tuple[Oid, bytes]] = []
+    level = 0
+    while True:
+        parts = _cut(row, level)
+        above: list[Entry] = []
+        for part in parts:
+            data = encode(part, level)
+            oid = hash_bytes(data)
+            nodes.append((oid, data))
+            above.append(Entry(part[0].name if part else b"", NODE[0], sum(e.size for e in part), oid))
+        if len(parts) == 1:
+            return nodes
+        # Cutting may leave the same name at an end and a start only if it was there twice.
+        if any(left[-1].name >= right[0].name for left, right in pairwise(parts)):
+            raise BadInput("this folder cannot be stored", "names are not unique")
+        row = above
+        level += 1
+
+
+def _cut(row: list[Entry], level: int) -> list[list[Entry]]:
+    """`row` in pieces of MIN_NODE to MAX_NODE entries (the last may be shorter), cut by name hash."""
+    from zlib import crc32
+
+    parts: list[list[Entry]] = []
+    start, end = 0, len(row)
+    while end - start > MIN_NODE:
+        stop = min(start + MAX_NODE, end)
+        for at in range(start + MIN_NODE - 1, stop):
+            # The product spreads what crc32, being linear, leaves alike in names that count upwards.
+            if not (crc32(row[at].name, level) * 0x9E3779B1 & 0xFFFFFFFF) >> _CUT_SHIFT:
+                stop = at + 1
+                break
+        parts.append(row[start:stop])
+        start = stop
+    if start < end or not parts:
+        parts.append(row[start:])
+    return parts

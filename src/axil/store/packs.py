@@ -1,0 +1,245 @@
+"""Pack files in the store's folder: reading them, finding objects in them, writing new ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+
+from blake3 import blake3
+
+from axil.base.atomic import write_all
+from axil.base.hashing import OID_SIZE, Oid
+from axil.errors import Damaged
+from axil.formats import pack as fmt
+from axil.formats.pack import Location, Table
+from axil.store.faults import refusal
+
+SUFFIX = ".pack"
+
+_MAP_FROM = 64 << 10
+_FLUSH = 1 << 20
+# File systems stamp a folder's change with a clock of a few milliseconds: a listing that young proves nothing.
+_STAMP_DOUBT_NS = 100_000_000
+_MANY_FILES = 200
+
+
+class Pack:
+    """One open pack. Stays readable even if the file is removed meanwhile, since it is held open."""
+
+    __slots__ = ("_fd", "mtime_ns", "path", "size", "table")
+
+    def __init__(self, path: str) -> None:
+        """Raises `FileNotFoundError`, or `Damaged` if header, footer and table do not fit together."""
+        self.path = path
+        self._fd = -1
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        stat = os.fstat(self._fd)
+        self.size, self.mtime_ns = stat.st_size, stat.st_mtime_ns
+        fmt.check_header(os.pread(self._fd, fmt.HEADER_SIZE, 0), path)
+        footer = os.pread(self._fd, fmt.FOOTER_SIZE, max(self.size - fmt.FOOTER_SIZE, 0))
+        start, count = fmt.table_span(footer, self.size, path)
+        self.table = self._open_table(start, count)
+
+    def _open_table(self, start: int, count: int) -> Table:
+        length = self.size - start
+        if length < _MAP_FROM:
+            return Table(os.pread(self._fd, length, start), 0, count, start, self.path)
+        import mmap
+
+        # Mapped, not loaded: a process that needs one object of a million reads a few pages.
+        mapped = mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ)
+        return Table(mapped, start, count, start, self.path)
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+    def stored(self, location: Location) -> bytes:
+        """The bytes of an entry as they lie in the pack."""
+        data = os.pread(self._fd, location.stored, location.offset)
+        if len(data) != location.stored:
+            raise Damaged("a pack is damaged", f"{self.path} is cut short at {location.offset + len(data)} bytes")
+        return data
+
+    def read(self, index: int) -> tuple[Location, bytes]:
+        """Entry `index`, decoded but not yet checked against its oid. Raises `Damaged`."""
+        location = self.table.location(index)
+        data = self.stored(location)
+        return location, data if location.codec == fmt.RAW else decompress(data, location.raw, self.path)
+
+    def digest(self) -> str:
+        """The hash of the whole file in hex: what its name should say."""
+        hasher = blake3()
+        for offset in range(0, self.size, _FLUSH):
+            hasher.update(os.pread(self._fd, _FLUSH, offset))
+        return hasher.hexdigest()
+
+
+def decompress(data: bytes, raw: int, path: str) -> bytes:
+    """The `raw` bytes inside a zstd frame; the declared length is checked before anything is allocated."""
+    import zstandard
+
+    try:
+        if zstandard.frame_content_size(data) != raw:
+            raise Damaged("a pack is damaged", f"{path} has an entry whose length is wrong")
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=raw)
+    except zstandard.ZstdError as error:
+        raise Damaged("a pack is damaged", f"{path} has an entry that cannot be decompressed: {error}") from None
+
+
+class PackSet:
+    """All packs of one folder, opened when first looked into. Other processes may add and merge packs any time."""
+
+    __slots__ = ("_folder", "_last", "_packs", "_scanned_ns", "_stamp", "broken")
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._packs: dict[str, Pack | None] = {}
+        self._stamp = -1
+        self._scanned_ns = 0
+        self._last: Pack | None = None
+        self.broken: dict[str, Damaged] = {}
+
+    def refresh(self, *, force: bool = False) -> bool:
+        """Looks for packs that came or went; says whether there were any. Costs one stat if nothing changed."""
+        try:
+            stamp = os.stat(self._folder).st_mtime_ns
+        except FileNotFoundError:
+            stamp = 0
+        if not force and stamp == self._stamp and self._scanned_ns - stamp > _STAMP_DOUBT_NS:
+            return False
+        self._scanned_ns = time.time_ns()
+        names = [name for name in os.listdir(self._folder) if name.endswith(SUFFIX)] if stamp else []
+        changed = set(names) != set(self._packs) | set(self.broken)
+        if changed:
+            old = self._packs
+            self._packs = {name: old.get(name) for name in names if name not in self.broken}
+            self.broken = {name: why for name, why in self.broken.items() if name in names}
+            self._last = None
+            if len(names) > _MANY_FILES:
+                _allow_many_files()
+        self._stamp = stamp
+        return changed
+
+    def find(self, oid: Oid) -> tuple[Pack, int] | None:
+        """The pack and index of `oid`; looks again for new packs before it says None."""
+        if self._stamp < 0:
+            self.refresh()
+        found = self.known(oid)
+        while found is None and self.refresh():
+            found = self.known(oid)
+        return found
+
+    def known(self, oid: Oid) -> tuple[Pack, int] | None:
+        """Like `find`, among the packs seen by the last `refresh` only."""
+        last = self._last
+        if last is not None and (index := last.table.find(oid)) >= 0:
+            return last, index
+        for pack in self.opened():
+            if pack is not last and (index := pack.table.find(oid)) >= 0:
+                self._last = pack
+                return pack, index
+        return None
+
+    def opened(self) -> Iterator[Pack]:
+        """Every readable pack; damaged ones are noted in `broken`, those that vanished are skipped."""
+        for name, pack in list(self._packs.items()):
+            if pack is None:
+                try:
+                    pack = self._packs[name] = Pack(os.path.join(self._folder, name))
+                except FileNotFoundError:
+                    # Merged away by another process: make the next refresh look.
+                    self._packs.pop(name, None)
+                    self._stamp = 0
+                    continue
+                except Damaged as error:
+                    self._packs.pop(name, None)
+                    self.broken[name] = error
+                    continue
+            yield pack
+
+    def missing(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that are in no pack; many are looked up bucket by bucket, in bounded memory."""
+        self.refresh()
+        buckets: list[set[Oid]] = [set() for _ in range(256)]
+        for oid in oids:
+            buckets[oid[0]].add(oid)
+        absent: set[Oid] = set()
+        for first, wanted in enumerate(buckets):
+            for pack in self.opened() if wanted else ():
+                _, column = pack.table.bucket(first)
+                if len(wanted) < 4:
+                    wanted -= {oid for oid in wanted if pack.table.find(oid) >= 0}
+                else:
+                    wanted.difference_update(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
+            absent |= wanted
+        return absent
+
+
+def _allow_many_files() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class PackWriter:
+    """A pack being written under a temporary name in `folder`."""
+
+    __slots__ = ("_buffer", "_fd", "_hasher", "_offset", "path", "rows")
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}.part")
+        self.rows: dict[Oid, bytes] = {}
+        self._hasher = blake3()
+        self._buffer = bytearray(fmt.header(os.urandom(fmt.NONCE_SIZE)))
+        self._offset = len(self._buffer)
+        try:
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        except OSError as error:
+            raise refusal(error, self.path) from None
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for the next pack."""
+        return self._offset >= fmt.TARGET_SIZE or len(self.rows) >= fmt.MAX_ENTRIES
+
+    def add(self, oid: Oid, stored: bytes, raw: int, kind: int, codec: int) -> None:
+        """Appends one entry; `oid` must not be in it yet."""
+        size = len(stored)
+        self.rows[oid] = fmt.row(Location(self._offset, size, raw, kind, codec))
+        self._buffer += stored
+        self._offset += size
+        if len(self._buffer) >= _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._hasher.update(self._buffer)
+        try:
+            write_all(self._fd, memoryview(self._buffer))
+        except OSError as error:
+            raise refusal(error, self.path) from None
+        self._buffer = bytearray()
+
+    def finish(self) -> tuple[str, str]:
+        """Completes and syncs the file; its temporary path and the name it is to get."""
+        self._buffer += fmt.tail(self.rows)
+        self._flush()
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise refusal(error, self.path) from None
+        self.close()
+        return self.path, self._hasher.hexdigest() + SUFFIX
+
+    def close(self) -> None:
+        """Lets go of the file, which stays incomplete unless `finish` was called."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
