@@ -1,1 +1,1 @@
-"""git"""
+"""git, reached only through its executable; every process is started in `process.py`."""

@@ -1,0 +1,164 @@
+"""Objects of git read through one long-lived `git cat-file --batch` process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import NamedTuple
+
+from axil.errors import Damaged, GitFailed
+from axil.git.process import Git, text
+
+# Requests are written only while no answer is pending, so a pipe's capacity bounds how many may go at once.
+_WINDOW = 4096
+
+
+class Found(NamedTuple):
+    """An object: its id, its type (b"blob", b"tree", b"commit", b"tag") and its bytes."""
+
+    oid: str
+    type: bytes
+    data: bytes
+
+
+class TreeEntry(NamedTuple):
+    """An entry of a git tree; `mode` as git writes it: 100644, 100755, 120000, 40000, 160000."""
+
+    name: str
+    mode: str
+    oid: str
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it is a folder."""
+        return self.mode == "40000"
+
+
+class CatFile:
+    """Reads objects by any name git understands (`HEAD:a/b`, an object id); starts git at the first question.
+
+    Use as a context manager, or `close` it. Not for use by several threads at once.
+    """
+
+    __slots__ = ("_git", "_process")
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def get(self, spec: str) -> tuple[bytes, bytes] | None:
+        """Type and bytes of `spec`, or None if there is no such object."""
+        found = self.find(spec)
+        return (found.type, found.data) if found else None
+
+    def find(self, spec: str) -> Found | None:
+        """The object `spec`, or None if there is no such object."""
+        return next(self.read_many((spec,)))
+
+    def blob(self, spec: str) -> bytes | None:
+        """Bytes of the blob `spec`; None if it is missing or not a blob."""
+        found = self.find(spec)
+        return found.data if found and found.type == b"blob" else None
+
+    def read_many(self, specs: Iterable[str]) -> Iterator[Found | None]:
+        """The objects of `specs` in order, None for missing ones; many are asked for at once."""
+        window: list[tuple[str, bytes]] = []
+        size = 0
+        for spec in specs:
+            line = self._line(spec)
+            if window and size + len(line) > _WINDOW:
+                yield from self._ask(window)
+                window, size = [], 0
+            window.append((spec, line))
+            size += len(line)
+        if window:
+            yield from self._ask(window)
+
+    def entries(self, tree: str) -> list[TreeEntry]:
+        """The entries of the tree `tree` (any name of a tree or commit), in git's order."""
+        found = self.find(tree + "^{tree}")
+        if found is None:
+            raise GitFailed(f"git has no tree {tree}", "", "run `git fsck`, or fetch the missing history")
+        return parse_tree(found.data, len(found.oid) // 2)
+
+    def close(self) -> None:
+        """End the process; the next question starts a new one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        process.wait()
+
+    def __enter__(self) -> CatFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _line(self, spec: str) -> bytes:
+        if "\n" in spec:
+            # The protocol is line by line: such a name is resolved by an argument first.
+            result = self._git.call("rev-parse", "--verify", "--quiet", "--end-of-options", spec)
+            spec = text(result.out).strip() or "missing:"
+        return os.fsencode(spec) + b"\n"
+
+    def _ask(self, window: list[tuple[str, bytes]]) -> list[Found | None]:
+        process = self._process
+        if process is None:
+            process = self._process = self._git.start("cat-file", "--batch", stdin=True, stderr=False)
+        assert process.stdin and process.stdout
+        answers: list[Found | None] = []
+        try:
+            process.stdin.write(b"".join(line for _, line in window))
+            process.stdin.flush()
+            for spec, _ in window:
+                answers.append(self._answer(process, spec))
+        except BrokenPipeError:
+            raise self._died(window[len(answers)][0]) from None
+        except BaseException:
+            self.close()  # answers not read would be taken for those of the next question
+            raise
+        return answers
+
+    def _answer(self, process: subprocess.Popen[bytes], spec: str) -> Found | None:
+        assert process.stdout
+        header = process.stdout.readline()
+        if header.endswith((b" missing\n", b" ambiguous\n")):
+            return None
+        parts = header.split()
+        if len(parts) != 3 or not parts[2].isdigit():
+            raise self._died(spec)
+        size = int(parts[2])
+        data = process.stdout.read(size + 1)
+        if len(data) != size + 1:
+            raise self._died(spec)
+        return Found(parts[0].decode(), parts[1], data[:-1])
+
+    def _died(self, spec: str) -> GitFailed:
+        """git's own words about `spec`, asked for once more since the long-lived process keeps none."""
+        self.close()
+        result = self._git.call("cat-file", "-p", spec)
+        return GitFailed(f"git cannot read {spec}", result.err, "run `git fsck` to see what is damaged")
+
+
+def parse_tree(data: bytes, oid_size: int) -> list[TreeEntry]:
+    """The entries of a raw tree object whose ids have `oid_size` bytes. Raises `Damaged` for anything else."""
+    entries = []
+    at = 0
+    while at < len(data):
+        space = data.find(b" ", at)
+        end = data.find(b"\0", space + 1)
+        if space < 0 or end < 0 or end + 1 + oid_size > len(data):
+            raise Damaged("a git tree is cut short", "", "run `git fsck`")
+        oid = data[end + 1 : end + 1 + oid_size].hex()
+        entries.append(TreeEntry(text(data[space + 1 : end]), data[at:space].decode("ascii", "replace"), oid))
+        at = end + 1 + oid_size
+    return entries

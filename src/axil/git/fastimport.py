@@ -1,0 +1,81 @@
+"""Commits made without a work tree: one `git fast-import` process writes objects and moves the ref."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+from axil.errors import BadInput
+from axil.git.process import DURABLE, Git, failure, text
+from axil.git.refs import LostRace
+
+Entry = tuple[str, str]
+"""(mode, object id) of something git already has: ("040000", tree) or ("100644", blob)."""
+
+
+def fast_import(
+    git: Git,
+    ref: str,
+    old: str | None,
+    files: Mapping[str, bytes],
+    *,
+    entries: Mapping[str, Entry] | None = None,
+    deletes: Iterable[str] = (),
+    message: str,
+    author: str,
+    time: float,
+    merge: Iterable[str] = (),
+) -> str:
+    """Commit `files`, `entries` and `deletes` on top of `old` (None: a first commit) and move `ref` to it.
+
+    Returns the new commit. `author` is "Name <mail>", `merge` are further parents. Raises `LostRace`, leaving the
+    ref alone, if it is no longer at `old` or an ancestor of it; objects and ref are on the disk on return.
+    """
+    stamp = f"{_identity(author)} {int(time)} +0000"
+    parts: list[bytes] = [b"feature done\n", b"commit %s\nmark :1\n" % _ref(ref)]
+    parts += [b"author %s\n" % os.fsencode(stamp), b"committer %s\n" % os.fsencode(stamp)]
+    parts.append(_data(message.encode("utf-8", "surrogateescape")))
+    if old:
+        parts.append(b"from %s\n" % old.encode("ascii"))
+    parts += [b"merge %s\n" % parent.encode("ascii") for parent in merge]
+    parts += [b"D %s\n" % _path(path) for path in deletes]
+    for path, (mode, oid) in (entries or {}).items():
+        parts.append(b"M %s %s %s\n" % (mode.encode("ascii"), oid.encode("ascii"), _path(path)))
+    for path, data in files.items():
+        parts += [b"M 100644 inline %s\n" % _path(path), _data(data)]
+    parts.append(b"get-mark :1\ndone\n")
+    # Packs are left whole from 100 objects on; below that objects are loose, or each append would leave a pack.
+    args = (*DURABLE, "-c", "fastimport.unpackLimit=100", "fast-import", "--quiet", "--done", "--date-format=raw")
+    result = git.call(*args, input=b"".join(parts))
+    if result.code == 0:
+        return text(result.out).strip()
+    if re.search(r"[Nn]ot updating|cannot lock ref|[Uu]nable to create '[^']*\.lock'|but expected", result.err):
+        raise LostRace(f"{ref} was moved by another process meanwhile", result.err, "try again")
+    raise failure(git, args, result)
+
+
+def _data(data: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(data), data)
+
+
+def _ref(ref: str) -> bytes:
+    if not ref.startswith("refs/") or re.search(r"[\x00-\x20\x7f]", ref):
+        raise BadInput(f"{ref!r} is not the full name of a ref")
+    return os.fsencode(ref)
+
+
+def _path(path: str) -> bytes:
+    """`path` quoted as in C, so that line ends and quotes in names are safe."""
+    if not path or path.startswith("/") or "\0" in path or {"", ".", ".."} & set(path.split("/")):
+        raise BadInput(f"{path!r} is not a path inside a git tree")
+    raw = os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"%s"' % raw
+
+
+def _identity(author: str) -> str:
+    """`author` if it is "Name <mail>" and cannot break the stream."""
+    if not re.fullmatch(r"[^<>\n\0]*<[^<>\n\0]*>", author):
+        raise BadInput(f"{author!r} is not an author", "it must be written: Name <mail>")
+    name, _, mail = author.partition("<")
+    return f"{name.strip()} <{mail}" if name.strip() else f"<{mail}"

@@ -1,0 +1,273 @@
+"""The only module that starts git: environment, failures and overlapped processes.
+
+What makes git's output parseable is set on every call; the user's hooks, credentials, filters and
+signing stay in force. The folder alone decides which repository is meant: variables such as
+`GIT_DIR`, which git sets for the hooks it runs, are dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from axil.errors import AxilError, BadInput, Busy, GitFailed, NotFound
+
+MINIMUM = (2, 30)
+
+# `git rev-parse --local-env-vars` without the configuration given by `git -c`, and what bends pathspecs and diffs.
+_DROPPED = frozenset(
+    (
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIFF_OPTS",
+        "GIT_DIR",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_GRAFT_FILE",
+        "GIT_ICASE_PATHSPECS",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    )
+)
+_ALWAYS = {
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_PAGER": "cat",
+}
+GLOBS = {"GIT_LITERAL_PATHSPECS": "0"}
+"""Environment of a call whose pathspecs are patterns; everywhere else a path is just a path."""
+
+DURABLE = (
+    "-c",
+    "core.fsync=objects,reference",
+    "-c",
+    "core.fsyncMethod=batch",
+    "-c",
+    "core.fsyncObjectFiles=true",
+)
+"""Options of calls whose objects must survive a power cut once the call is over (the last is for git before 2.36)."""
+
+_LOCK_PATIENCE = 3.0
+
+
+class Result(NamedTuple):
+    """A finished git process."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class Git:
+    """git in the folder `cwd` (a path inside the work tree); `env` is added to the inherited environment."""
+
+    __slots__ = ("_base", "_git_dir", "cwd")
+
+    def __init__(self, cwd: str, *, env: Mapping[str, str] | None = None, git_dir: str = "") -> None:
+        self.cwd = cwd
+        self._git_dir = git_dir
+        # A child process inherits its surroundings; nothing here is read to decide what axil does.
+        self._base = {key: value for key, value in os.environ.items() if key not in _DROPPED}
+        self._base.update(_ALWAYS)
+        if env:
+            self._base.update(env)
+
+    @property
+    def git_dir(self) -> str:
+        """Absolute path of this work tree's own git folder; asks git once if it was not given."""
+        if not self._git_dir:
+            self._git_dir = text(self.run("rev-parse", "--absolute-git-dir").removesuffix(b"\n"))
+        return self._git_dir
+
+    def run(
+        self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None, check: bool = True
+    ) -> bytes:
+        """Output of `git ARGS`. With `check`, a failure raises `GitFailed`, or a clearer error if its cause is known."""
+        result = self.call(*args, input=input, env=env)
+        if check and result.code:
+            raise failure(self, args, result)
+        return result.out
+
+    def call(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> Result:
+        """Run `git ARGS` to its end, whatever its exit code. Raises only if git cannot be started."""
+        process = self.start(*args, stdin=input is not None, env=env)
+        out, err = process.communicate(input)
+        return Result(process.returncode, out, _words(err))
+
+    def start(
+        self, *args: str, stdin: bool = False, env: Mapping[str, str] | None = None, stderr: bool = True
+    ) -> subprocess.Popen[bytes]:
+        """Start `git ARGS` and return at once; the caller reads and waits."""
+        try:
+            return subprocess.Popen(
+                ("git", "--no-pager", "-c", "core.quotePath=false", *args),
+                cwd=self.cwd,
+                env={**self._base, **env} if env else self._base,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if stderr else subprocess.DEVNULL,
+            )
+        except FileNotFoundError:
+            raise self._cannot_start() from None
+        except NotADirectoryError:
+            raise NotFound(f"{self.cwd} is not a folder") from None
+        except ValueError as error:  # a NUL byte in an argument
+            raise BadInput("a name given to git is not valid", str(error)) from None
+
+    def begin(self, *args: str, env: Mapping[str, str] | None = None) -> Callable[[], bytes]:
+        """Start `git ARGS` now; calling the answer waits for it and returns its output or raises as `run` does."""
+        process = self.start(*args, env=env)
+
+        def finish() -> bytes:
+            out, err = process.communicate()
+            if process.returncode:
+                raise failure(self, args, Result(process.returncode, out, _words(err)))
+            return out
+
+        return finish
+
+    def ok(self, *args: str, env: Mapping[str, str] | None = None) -> bool:
+        """Whether `git ARGS` answers yes (exit code 0) rather than no (1); anything else raises."""
+        result = self.call(*args, env=env)
+        if result.code > 1 or result.code < 0:
+            raise failure(self, args, result)
+        return result.code == 0
+
+    def lines(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> list[str]:
+        """Output of `git ARGS` cut at line ends."""
+        return text(self.run(*args, input=input, env=env)).splitlines()
+
+    def fields(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> list[str]:
+        """Output of `git ARGS` cut at NUL bytes (for `-z`)."""
+        return split_nul(self.run(*args, input=input, env=env))
+
+    def writing(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
+        """Like `run`, for commands that write the user's index: waits a little while another git holds its lock."""
+        result = self.writing_call(*args, input=input, env=env)
+        if result.code:
+            raise failure(self, args, result)
+        return result.out
+
+    def writing_call(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> Result:
+        """Like `call`, waiting up to three seconds for the index lock; git takes it before it changes anything."""
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        pause = 0.01
+        while True:
+            result = self.call(*args, input=input, env=env)
+            if not result.code or "index.lock': File exists" not in result.err or time.monotonic() >= deadline:
+                return result
+            time.sleep(pause)
+            pause = min(pause * 2, 0.2)
+
+    def version(self) -> tuple[int, ...]:
+        """Version of the git on the search path, e.g. `(2, 39, 5)`."""
+        words = text(self.run("version"))
+        match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", words)
+        return tuple(int(part) for part in match.groups() if part) if match else ()
+
+    def _cannot_start(self) -> AxilError:
+        if not os.path.isdir(self.cwd):
+            return NotFound(f"the folder {self.cwd} does not exist")
+        return NotFound(
+            "git is not installed",
+            "there is no program `git` on the search path",
+            f"install git {MINIMUM[0]}.{MINIMUM[1]} or later (https://git-scm.com) and try again",
+        )
+
+
+def text(data: bytes) -> str:
+    """Bytes from git as text; names that are not UTF-8 survive the way back."""
+    return os.fsdecode(data)
+
+
+def split_nul(data: bytes) -> list[str]:
+    """The items of NUL-terminated output."""
+    return text(data).split("\0")[:-1] if data else []
+
+
+def join_nul(items: list[str] | tuple[str, ...]) -> bytes:
+    """NUL-terminated input for git's `-z` and `--stdin`."""
+    return b"".join(os.fsencode(item) + b"\0" for item in items)
+
+
+def no_option(name: str) -> str:
+    """`name` unless git could take it for an option: revisions and branches never begin with a dash."""
+    if not name or name.startswith("-") or "\0" in name:
+        raise BadInput(f"{name!r} is not a name", "a branch, tag or commit never begins with “-” and is not empty")
+    return name
+
+
+def failure(git: Git, args: tuple[str, ...], result: Result) -> AxilError:
+    """The error that says why `git ARGS` failed, in git's own words, and what to do about it."""
+    words = result.err
+    verb = _verb(args)
+    if "index.lock': File exists" in words:
+        return Busy(
+            "another git process is changing this repository",
+            words.splitlines()[0],
+            "wait for it to end; if none is running, remove the file named above",
+        )
+    if result.code == 129 or "unknown command: " in words:
+        require_version(git)
+    if "detected dubious ownership" in words or "unsafe repository" in words:
+        return _dubious(words)
+    if result.code < 0:
+        return GitFailed(f"git {verb} was killed by signal {-result.code}", words)
+    return GitFailed(f"git {verb} failed", words or f"exit code {result.code}", _hint(words))
+
+
+def require_version(git: Git) -> None:
+    """Raise `BadInput` if git is older than axil needs."""
+    version = git.version()
+    if version < MINIMUM:
+        found = ".".join(map(str, version))
+        raise BadInput(
+            f"git {found} is too old",
+            f"axil needs git {MINIMUM[0]}.{MINIMUM[1]} or later",
+            "install a newer git (https://git-scm.com) and try again",
+        )
+
+
+def _verb(args: tuple[str, ...]) -> str:
+    rest = iter(args)
+    for arg in rest:
+        if arg in ("-c", "-C"):
+            next(rest, None)
+        elif not arg.startswith("-"):
+            return arg
+    return ""
+
+
+def _hint(words: str) -> str:
+    if re.search(r"bad object|missing (blob|tree|commit)|unable to read tree|Could not read|promisor", words):
+        return "part of the history is not in this clone: `git fetch --unshallow`, or `git fsck` if it is not shallow"
+    if "No space left on device" in words:
+        return "free some disk space and run the same command again"
+    return ""
+
+
+def _dubious(words: str) -> AxilError:
+    command = next((line.strip() for line in words.splitlines() if "safe.directory" in line), "")
+    return BadInput(
+        "git does not trust this repository, because it belongs to another user",
+        words.splitlines()[0],
+        f"if you trust it: {command}" if command else "if you trust it, add it to git's safe.directory",
+    )
+
+
+def _words(err: bytes | None) -> str:
+    lines = text(err or b"").strip().splitlines()
+    kept = [line for line in lines if "core.fsyncObjectFiles is deprecated" not in line]
+    return "\n".join(kept).removeprefix("fatal: ").removeprefix("error: ").strip()
