@@ -132,6 +132,15 @@ class Face:
         """The absolute path of what the user typed, taken from where they are (`-C` included)."""
         return os.path.normpath(os.path.join(self.cwd, argument))
 
+    def project_path(self, argument: str) -> str:
+        """What the user typed, from the project's root: "." is the root itself, a path outside starts with `..`."""
+        root = self.project().root
+        path = self.path(argument)
+        if os.path.commonpath((root, path)) != root:
+            # Typed through a link that leads into the project (as /tmp does on some systems).
+            path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        return os.path.relpath(path, root)
+
     def project(self) -> Project:
         """The project of the work tree the user is in, opened once."""
         if self._project is None:

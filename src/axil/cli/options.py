@@ -111,6 +111,7 @@ def _plain_words(message: str) -> str:
         (r"argument (.*): expected one argument", r"\1 needs a value"),
         (r"argument (.*): expected at least one argument", r"\1 needs at least one value"),
         (r"argument (.*): not allowed with argument (.*)", r"\1 cannot go with \2"),
+        (r"argument COMMAND: invalid choice: (.*) \(choose from (.*)\)", r"no command \1; there are: \2"),
         (r"argument (.*): invalid choice: (.*) \(choose from (.*)\)", r"\2 is not a \1; there are: \3"),
         (r"argument (.*): invalid (?:int|natural) value: (.*)", r"\1 takes a whole number, not \2"),
         (r"argument (.*): invalid float value: (.*)", r"\1 takes a number, not \2"),
@@ -225,6 +226,6 @@ def subcommands(parser: argparse.ArgumentParser, dest: str = "action") -> Callab
     group = parser.add_subparsers(dest=dest, metavar="COMMAND", required=True, parser_class=Parser)
 
     def add(name: str, help: str) -> argparse.ArgumentParser:
-        return group.add_parser(name, help=help, description=help)
+        return group.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
 
     return add

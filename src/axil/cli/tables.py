@@ -29,13 +29,17 @@ class Cell(NamedTuple):
 
 
 def table(
-    face: Face, columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, indent: str = ""
+    face: Face,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Cell] | Sequence[Cell | str] | Sequence[str]],
+    *,
+    indent: str = "",
 ) -> list[str]:
     """Print rows under a dim header, in the width there is; returns the titles of columns that found no room.
 
     Flexible columns are cut first, down to a few cells; then whole columns go, by their `drop` number.
     """
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    cells = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in rows]
     cells = [[cell._replace(text=safe(cell.text)) for cell in row] for row in cells]
     widths = [
         max([width(column.title), *(width(row[number].text) for row in cells)]) for number, column in enumerate(columns)
