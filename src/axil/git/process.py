@@ -94,7 +94,7 @@ class Git:
     def run(
         self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None, check: bool = True
     ) -> bytes:
-        """Output of `git ARGS`. With `check`, a failure raises `GitFailed`, or a clearer error if its cause is known."""
+        """Output of `git ARGS`. With `check`, a failure raises `GitFailed`, or a clearer error for known causes."""
         result = self.call(*args, input=input, env=env)
         if check and result.code:
             raise failure(self, args, result)
