@@ -162,7 +162,7 @@ def _order(
 ) -> list[str]:
     """A running order. Source: Kahn, Topological sorting of large networks (1962)."""
     waiting = {name: len(above) for name, above in upstream.items()}
-    ready = [name for name in reversed(stages) if not waiting[name]]
+    ready = [name for name in reversed(list(stages)) if not waiting[name]]
     order = []
     while ready:
         name = ready.pop()
