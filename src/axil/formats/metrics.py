@@ -17,7 +17,7 @@ _MAX_BYTES = 8 << 20
 def parse(data: bytes, path: str) -> dict[str, float]:
     """The numbers in the metrics file `path`, in its order. Raises `BadInput` naming the file and, if known, the line.
 
-    A CSV file is either pairs (`metric,value` or `name,value`, a header of these words) or a table whose last row counts.
+    A CSV file is either pairs (a header `metric,value` or `name,value`) or a table whose last row counts.
     """
     if len(data) > _MAX_BYTES:
         raise BadInput(
@@ -59,7 +59,8 @@ def _nested(text: str, path: str) -> object:
     if not text.strip():
         return {}
     if path.endswith((".yaml", ".yml")):
-        from ruamel.yaml import YAML, YAMLError
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
 
         try:
             return YAML(typ="safe", pure=True).load(text)

@@ -26,7 +26,7 @@ def _note(folder, root, stage):
         fields = _fields(root, stage)
         fields += ["end", ""]
         data = "\0".join(fields).encode("utf-8", "surrogateescape")
-        name = "%d-%s.trace" % (os.getpid(), os.urandom(4).hex())
+        name = str(os.getpid()) + "-" + os.urandom(4).hex() + ".trace"
         fd = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             os.write(fd, data)
@@ -42,7 +42,8 @@ def _fields(root, stage):
     fields += ["implementation", sys.implementation.name, "prefix", sys.prefix]
     stdlib = os.path.dirname(os.__file__) + os.sep
     prefix = sys.prefix + os.sep
-    project, outside, sites = set(), set(), {}
+    project, outside = set(), set()
+    sites = {}  # type: dict[str, set[str]]
     files = _files()
     for name, path in files.items():
         top = name.partition(".")[0]
@@ -94,7 +95,7 @@ def _hand_on():
     ours = sys.modules.pop("sitecustomize", None)
     sys.path[:] = [entry for entry in sys.path if not entry.startswith(here)]
     try:
-        import sitecustomize  # noqa: F401
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
     except ImportError as error:
         if error.name != "sitecustomize":
             raise

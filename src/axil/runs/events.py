@@ -1,0 +1,63 @@
+"""What a run tells a face while it goes on. Events arrive in the thread that called `execute`, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from axil.formats.record import Run, StageRecord
+
+
+class RunStarted(NamedTuple):
+    """The run `run` begins; `stages` are all it looks at, in order."""
+
+    run: str
+    stages: tuple[str, ...]
+    folder: str
+    """Its run directory."""
+
+
+class StageStarted(NamedTuple):
+    """The stage's command starts, for this one-line reason."""
+
+    stage: str
+    reason: str
+    cmd: str
+    time: float
+
+
+class StageLine(NamedTuple):
+    """A line the command printed, without its end. `done` is false for a line still growing (a progress bar)."""
+
+    stage: str
+    text: str
+    done: bool = True
+
+
+class StageFinished(NamedTuple):
+    """The stage is over: it ran, was restored (`cached`), was `current`, or was skipped; see `record.state`."""
+
+    stage: str
+    record: StageRecord
+
+
+class Stopping(NamedTuple):
+    """The user asked to stop: commands were told to end; `now` when they are killed without more waiting."""
+
+    now: bool
+
+
+class RunEnded(NamedTuple):
+    """The run is over and, if `recorded`, in the journal."""
+
+    run: Run
+    recorded: bool
+
+
+RunEvent = RunStarted | StageStarted | StageLine | StageFinished | Stopping | RunEnded
+OnEvent = Callable[[RunEvent], None]
+
+
+def ignore(event: RunEvent) -> None:
+    """The face that shows nothing."""
