@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from axil.cli import format
 from axil.cli.options import add_json
+from axil.cli.style import SYMBOLS
 
 if TYPE_CHECKING:
     from axil.actions.tree import ExperimentTree, TreeNode
     from axil.cli.face import Face
+    from axil.cli.tables import Cell
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,39 +36,44 @@ def render(face: Face, tree: ExperimentTree) -> None:
         return
     now = time.time()
     columns = [
-        Column("experiment"),
+        Column("experiment", flexible=True),
         Column(tree.metric or "result", right=True),
         Column("change", right=True),
         Column("runs", right=True),
-        Column("age", right=True),
-        Column("hypothesis", shrink=True),
+        Column("age", right=True, drop=1),
+        Column("hypothesis", flexible=True, drop=2),
     ]
     rows = []
-    open_levels: list[bool] = []
+    is_last: list[bool] = []
     for node in tree.nodes:
-        open_levels[node.depth :] = [not node.last]
-        rows.append(_row(face, node, open_levels, now))
-    for line in table(columns, rows, face.width, face.style):
-        face.line(line)
+        is_last[node.depth :] = [node.last]
+        rows.append(_row(face, node, is_last, now))
+    table(face, columns, rows)
 
 
-def _row(face: Face, node: TreeNode, open_levels: list[bool], now: float) -> list[str]:
-    style = face.style
-    branches = "".join("│  " if is_open else "   " for is_open in open_levels[1 : node.depth])
+def _row(face: Face, node: TreeNode, is_last: list[bool], now: float) -> list[Cell]:
+    from axil.cli.tables import Cell
+
+    unicode = face.style.unicode
+    stem, corner, tee = ("│  ", "└─ ", "├─ ") if unicode else ("|  ", "`- ", "|- ")
+    lines = "".join("   " if last else stem for last in is_last[1 : node.depth])
     if node.depth:
-        branches += "└─ " if node.last else "├─ "
-    name = style.bold(node.name) if node.current else style.dim(node.name) if node.archived else node.name
-    marks = (style.green("* ") if node.current else "  ") + style.dim(branches)
-    change = "" if node.change is None else format.delta(node.change)
-    if node.better is not None:
-        change = style.green(change) if node.better else style.red(change)
-    runs = str(node.runs) if node.runs else style.dim("–")
-    remark = node.hypothesis or style.dim("(archived)" if node.archived else "")
+        lines += corner if node.last else tee
+    symbol, word, color = SYMBOLS.get(node.state, ("", "", ""))
+    runs = f"{symbol if unicode else word} {node.runs}" if node.runs else ""
     return [
-        marks + name,
-        "" if node.value is None else format.number(node.value),
-        change,
-        f"{style.state(node.state)} {runs}" if node.state else runs,
-        format.age(now - node.time) if node.time else "",
-        remark,
+        Cell(("* " if node.current else "  ") + lines + node.name, _name_color(node)),
+        Cell("" if node.value is None else format.number(node.value)),
+        Cell("" if node.change is None else format.delta(node.change), _color(node.better)),
+        Cell(runs, color),
+        Cell(format.age(now - node.time) if node.time else "", "dim"),
+        Cell(node.hypothesis or ("(archived)" if node.archived else ""), "dim" if node.archived else ""),
     ]
+
+
+def _name_color(node: TreeNode) -> str:
+    return "bold" if node.current else "dim" if node.archived else ""
+
+
+def _color(better: bool | None) -> str:
+    return "" if better is None else "green" if better else "red"

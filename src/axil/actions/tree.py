@@ -1,0 +1,110 @@
+"""The experiments as they descend from each other, each with its best result beside its parent's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.actions.experiments import experiments
+
+if TYPE_CHECKING:
+    from axil.journal.rows import Experiment, Overview
+    from axil.project import Project
+
+
+class TreeNode(NamedTuple):
+    """One experiment in the tree; `depth` counts its ancestors, `last` says it is its parent's last child."""
+
+    name: str
+    parent: str | None
+    depth: int
+    last: bool
+    inferred: bool
+    current: bool
+    archived: bool
+    hypothesis: str
+    value: float | None
+    """Best value of the headline metric among the succeeded runs."""
+    run: str
+    """The run that reached it."""
+    change: float | None
+    """`value` less the parent's."""
+    better: bool | None
+    """Whether the change is in the metric's direction; None if there is none."""
+    state: str
+    """Of the newest run, "" if there is no run."""
+    runs: int
+    time: float
+    """Of the newest run, else of the fork; seconds since the epoch."""
+
+
+class ExperimentTree(NamedTuple):
+    """All experiments depth first, every parent before its children; `metric` is the headline ("" if none is set)."""
+
+    metric: str
+    direction: str
+    nodes: tuple[TreeNode, ...]
+
+
+def tree(project: Project, *, archived: bool = False) -> ExperimentTree:
+    """The tree of all experiments, with the archived ones if `archived`."""
+    found = experiments(project)
+    metric, direction = next(iter(project.file.metrics.items()), ("", "max"))
+    results = project.journal.overview(metric, direction)
+    shown = {name for name, experiment in found.items() if archived or not experiment.archived}
+    children: dict[str | None, list[str]] = defaultdict(list)
+    for name in sorted(shown, key=lambda name: (found[name].created, name)):
+        children[_shown_parent(name, found, shown)].append(name)
+    nodes: list[TreeNode] = []
+    # A stack, not recursion: a thousand forks of forks are a legal tree.
+    stack = [(name, 0, place == 0) for place, name in enumerate(reversed(children[None]))]
+    while stack:
+        name, depth, last = stack.pop()
+        parent = _shown_parent(name, found, shown)
+        nodes.append(_node(project, found[name], parent, depth, last, results, direction))
+        stack += [(child, depth + 1, place == 0) for place, child in enumerate(reversed(children[name]))]
+    return ExperimentTree(metric, direction, tuple(nodes))
+
+
+def _shown_parent(name: str, found: dict[str, Experiment], shown: set[str]) -> str | None:
+    """The nearest ancestor that is shown: below an archived or deleted one its children move up."""
+    seen = {name}
+    parent = found[name].parent
+    while parent is not None and parent not in shown:
+        if parent in seen or parent not in found:
+            return None
+        seen.add(parent)
+        parent = found[parent].parent
+    return None if parent in seen else parent
+
+
+def _node(
+    project: Project,
+    experiment: Experiment,
+    parent: str | None,
+    depth: int,
+    last: bool,
+    results: dict[str, Overview],
+    direction: str,
+) -> TreeNode:
+    own, theirs = results.get(experiment.name), results.get(parent or "")
+    value = own.best if own else None
+    base = theirs.best if theirs else None
+    change = value - base if value is not None and base is not None else None
+    return TreeNode(
+        name=experiment.name,
+        parent=parent,
+        depth=depth,
+        last=last,
+        inferred=experiment.inferred,
+        current=experiment.name == project.head.branch,
+        archived=experiment.archived,
+        hypothesis=experiment.hypothesis,
+        value=value,
+        run=own.best_run if own else "",
+        change=change,
+        better=None if not change else (change > 0) == (direction == "max"),
+        state=own.state if own else "",
+        runs=own.runs if own else 0,
+        time=own.time if own else experiment.created,
+    )
