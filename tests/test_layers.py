@@ -13,8 +13,8 @@ FACES = ("cli", "demo", "tracking")
 """May print, exit and read the environment: they talk to people, or run inside the user's own process."""
 CHILD = "runs/trace/"
 """Runs inside the user's Python process, not in axil's."""
-STARTS_PROCESSES = ("git/process.py", "base/processes.py", "demo/story.py")
-RUNS_GIT = ("git/process.py", "demo/story.py")
+STARTS_PROCESSES = ("git/process.py", "base/processes.py", "demo/teller.py")
+RUNS_GIT = ("git/process.py", "demo/teller.py")
 READS_CLOCK = ("base/clock.py",)
 
 

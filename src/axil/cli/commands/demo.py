@@ -1,0 +1,51 @@
+"""Make a small real project and tell its story, command by command.
+
+It takes the 1,797 handwritten digits that scikit-learn ships, trains a small network on them in four experiments, and
+leaves the project in DIR for you to explore. Needs the extra axil[demo].
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from axil.cli.face import Face
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", nargs="?", help="a new or empty folder (default: a temporary one)")
+
+
+def run(args: argparse.Namespace, face: Face) -> int:
+    from axil.demo.story import tell
+    from axil.demo.teller import Shown
+
+    style = face.style
+    width = face.width or 100
+
+    def say(text: str) -> None:
+        import textwrap
+
+        face.line()
+        face.line(style.bold(textwrap.fill(text, min(width, 100))))
+
+    def command(line: str) -> None:
+        face.line(style.cyan(f"$ {line}"))
+        face.flush()
+
+    def line(text: str) -> None:
+        face.line(text)
+        face.flush()
+
+    env = dict(face.env)
+    if style.on:
+        env |= {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
+    if face.width:
+        env["COLUMNS"] = str(face.width)
+    started = time.monotonic()
+    folder = tell(face.path(args.folder) if args.folder else None, Shown(say, command, line), env)
+    say(f"Told in {time.monotonic() - started:.0f} seconds. The project is yours to explore:")
+    face.line(f"  cd {folder}")
+    return 0
