@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
@@ -157,9 +157,9 @@ class Batch:
             self._staged.packs.append(self._writer.finish())
             self._writer = None
 
-    def _adopt(self, staged: object) -> None:
+    def _adopt(self, staged: Any) -> None:
         """Takes over what a worker wrote."""
-        packs, files = staged  # type: ignore[misc]
+        packs, files = staged
         self._staged.packs.extend(packs)
         for oid, path in files:
             self._stage_large(oid, path)

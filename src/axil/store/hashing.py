@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
@@ -155,7 +155,7 @@ def collect_saved(
     work: Callable[[Sequence[str]], list[tuple[object, ...]]],
     progress: Progress,
     finish: Callable[[], object] | None = None,
-    received: Callable[[object], None] | None = None,
+    received: Callable[[Any], None] | None = None,
 ) -> list[Saved | OSError]:
     """Runs `work` over `paths`, in forked workers if there are many, and puts the answers in order.
 

@@ -63,10 +63,11 @@ def run(
     progress: Progress,
     *,
     many: int,
+    chunk: int = _MIN_CHUNK,
     finish: Callable[[], object] | None = None,
-    received: Callable[[object], None] | None = None,
+    received: Callable[[Any], None] | None = None,
 ) -> Iterable[list[Any]]:
-    """`work` on consecutive pieces of `items`; the answers in order.
+    """`work` on consecutive pieces of at least `chunk` of `items`; the answers in order.
 
     From `many` items on, as many forked workers as there are cores share the pieces. `finish` is called once in each
     worker at its end and its answer handed to `received` here. Answers must be of types that `marshal` knows.
@@ -74,11 +75,11 @@ def run(
     """
     if len(items) < many or in_worker:
         answers = []
-        for start in range(0, len(items), _MIN_CHUNK):
-            answers.append(work(items[start : start + _MIN_CHUNK]))
+        for start in range(0, len(items), chunk):
+            answers.append(work(items[start : start + chunk]))
             progress.advance(len(answers[-1]))
         return answers
-    size = max(_MIN_CHUNK, -(-len(items) // _MAX_TASKS))
+    size = max(chunk, -(-len(items) // _MAX_TASKS))
     pieces = [items[start : start + size] for start in range(0, len(items), size)]
     with _Crew(pieces, work, finish) as crew:
         return crew.gather(progress, received)
@@ -142,7 +143,7 @@ class _Crew:
             os.close(pipe)
         self._pids, self._pipes = [], []
 
-    def gather(self, progress: Progress, received: Callable[[object], None] | None) -> list[list[Any]]:
+    def gather(self, progress: Progress, received: Callable[[Any], None] | None) -> list[list[Any]]:
         answers: list[list[Any] | None] = [None] * len(self._pieces)
         for number, payload in _frames(self._pipes):
             if number == _FAILED:

@@ -11,6 +11,7 @@ from axil.base.hashing import Oid, hash_bytes
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, Damaged, UsageError
 from axil.formats import tree
+from axil.formats.pack import TREE
 from axil.formats.tree import Entry
 from axil.store import faults
 from axil.store.batch import Batch
@@ -64,6 +65,11 @@ class Store:
     def missing(self, oids: Iterable[Oid]) -> set[Oid]:
         """Those of `oids` that are not in the store."""
         return {oid for oid in self.packs.missing(oids) if self.files.stat(oid) is None}
+
+    def is_tree(self, oid: Oid) -> bool:
+        """Whether `oid` is here and was stored as a directory."""
+        found = self.packs.find(oid)
+        return found is not None and found[0].table.location(found[1]).type == TREE
 
     def size(self, oid: Oid) -> int:
         """The length of an object in bytes, from the table alone. Raises `NotFound`."""

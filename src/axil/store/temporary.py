@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from axil.base.atomic import write_atomic
+from axil.base.atomic import sync_folder, write_atomic
 from axil.base.locks import FileLock
 from axil.errors import AxilError
 from axil.store.faults import refusal
@@ -49,6 +49,7 @@ def prepare(root: str) -> None:
         for name in ("packs", "files", "tmp"):
             os.makedirs(os.path.join(root, name), exist_ok=True)
         write_atomic(os.path.join(root, "format"), FORMAT)
+        sync_folder(os.path.dirname(os.path.abspath(root)))
     except OSError as error:
         raise refusal(error, root) from None
 
@@ -58,12 +59,14 @@ class Workspace:
 
     __slots__ = ("_own", "_shared", "folder")
 
-    def __init__(self, root: str) -> None:
-        """Raises `AxilError` if the store cannot be written, `Busy` if a collection does not end."""
+    def __init__(self, root: str, *, alone: bool = False) -> None:
+        """`alone` says that the caller holds the store's lock. Raises `AxilError` if the store cannot be written,
+        `Busy` if a collection does not end."""
         prepare(root)
         self._shared = store_lock(root, shared=True)
         try:
-            self._shared.acquire()
+            if not alone:
+                self._shared.acquire()
             self.folder = os.path.join(root, "tmp", f"{os.getpid()}-{os.urandom(6).hex()}")
             os.makedirs(self.folder)
             self._own = FileLock(os.path.join(self.folder, _LOCK))
