@@ -1,0 +1,176 @@
+"""Looks at folders on disk: which names they hold and which stat each file has. Reads no content, follows no link."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from struct import pack
+from typing import NamedTuple
+
+from axil.base.clock import Clock
+from axil.base.progress import SILENT
+from axil.data.rows import STAT_SIZE
+from axil.formats.tree import DIR, FILE, LINK
+from axil.store import parallel
+from axil.store.place import TEMPORARY_PREFIX
+
+FILE_KIND, LINK_KIND, DIR_KIND = FILE[0], LINK[0], DIR[0]
+OTHER_KIND = 0
+"""A FIFO, socket or device, which axil does not keep."""
+
+_TEMPORARY = TEMPORARY_PREFIX.encode()
+
+_IGNORED = frozenset((b"__pycache__", b".ipynb_checkpoints", b".DS_Store", b".git", b".axil"))
+_JOB = 256
+_FORK_FROM = 16384
+_MARGIN_NS = 2_000_000_000
+
+
+class Listing(NamedTuple):
+    """The sorted names of a folder and a kind byte for each; regular files all count as FILE here."""
+
+    names: list[bytes]
+    kinds: bytes
+
+
+def walk(top: bytes, path: bytes, everything: Callable[[bytes], bool]) -> dict[bytes, Listing]:
+    """The folder `path` (below `top`; `path` itself may be a link) and all folders in it.
+
+    Keys are `path` and longer. Where `everything(folder)` is false, caches of tools (`__pycache__`, `*.pyc` …)
+    and special files are left out. Raises `OSError` for a folder that cannot be read.
+    """
+    found: dict[bytes, Listing] = {}
+    todo = [path]
+    while todo:
+        folder = todo.pop()
+        listing = found[folder] = list_folder(os.path.join(top, folder), everything(folder))
+        if DIR_KIND in listing.kinds:
+            prefix = folder + b"/" if folder else b""
+            todo.extend(
+                prefix + name for name, kind in zip(listing.names, listing.kinds, strict=True) if kind == DIR_KIND
+            )
+    return found
+
+
+def list_folder(path: bytes, everything: bool) -> Listing:
+    """The names in the folder at `path`."""
+    names: list[bytes] = []
+    odd: dict[bytes, int] = {}
+    add = names.append
+    with os.scandir(path) as entries:
+        for entry in entries:
+            name = entry.name
+            if entry.is_file(follow_symlinks=False):
+                if (not everything and (name.endswith(b".pyc") or name in _IGNORED)) or is_temporary(name):
+                    continue
+            else:
+                kind = _odd_kind(entry)
+                if not everything and (kind == OTHER_KIND or name in _IGNORED):
+                    continue
+                odd[name] = kind
+            add(name)
+    names.sort()
+    if not odd:
+        return Listing(names, FILE * len(names))
+    return Listing(names, bytes([odd.get(name, FILE_KIND) for name in names]))
+
+
+def is_temporary(name: bytes) -> bool:
+    """Whether axil made this file for a moment, and perhaps was killed before it could remove it: it is no data."""
+    return name.startswith(_TEMPORARY)
+
+
+class Stats(NamedTuple):
+    """Asks for the stats of the entries `low` to `high` of a folder; `expected` is what they were, or None."""
+
+    folder: bytes
+    low: int
+    high: int
+    expected: bytes | None
+
+
+def jobs(folder: bytes, count: int, expected: bytes | None) -> list[Stats]:
+    """The entries of one folder in portions that workers can share."""
+    return [
+        Stats(folder, low, min(low + _JOB, count), expected and expected[low * STAT_SIZE : (low + _JOB) * STAT_SIZE])
+        for low in range(0, count, _JOB)
+    ]
+
+
+def measure(top: bytes, listings: dict[bytes, Listing], wanted: Sequence[Stats]) -> list[bytes | None]:
+    """The packed stats of each portion, or None where they are as expected; forked workers share a big work."""
+
+    def work(portions: Sequence[Stats]) -> list[bytes | None]:
+        return [_measure(top, listings[portion.folder], portion) for portion in portions]
+
+    names = sum(portion.high - portion.low for portion in wanted)
+    answers = parallel.run(wanted, work, SILENT, many=1 if names >= _FORK_FROM else len(wanted) + 1)
+    return [answer for part in answers for answer in part]
+
+
+def pack_stats(results: Sequence[os.stat_result | None]) -> bytes:
+    """One stat column: size, mtime, ctime, inode; zeros for None."""
+    flat: list[int] = []
+    extend = flat.extend
+    for result in results:
+        if result is None:
+            extend((0, 0, 0, 0))
+        else:
+            extend((result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_ino))
+    return pack(f"<{len(flat)}q", *flat)
+
+
+def now_of(folder: bytes, clock: Clock) -> int:
+    """The time (ns) that a file changed now in `folder` would get, taken from the file system itself.
+
+    A file system's time may be coarser than the clock's or that of another machine. Leaves nothing behind. In a folder
+    that cannot be written the clock must do, with two seconds to be safe.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC
+    try:
+        if hasattr(os, "O_TMPFILE"):
+            try:
+                return _changed(os.open(folder, flags | os.O_TMPFILE, 0o600))
+            except OSError:
+                pass
+        name = os.path.join(folder, _TEMPORARY + os.urandom(8).hex().encode())
+        fd = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        os.unlink(name)
+        return _changed(fd)
+    except OSError:
+        return int(clock() * 1e9) - _MARGIN_NS
+
+
+def _changed(fd: int) -> int:
+    try:
+        return os.fstat(fd).st_ctime_ns
+    finally:
+        os.close(fd)
+
+
+def _odd_kind(entry: os.DirEntry[bytes]) -> int:
+    if entry.is_symlink():
+        return LINK_KIND
+    return DIR_KIND if entry.is_dir(follow_symlinks=False) else OTHER_KIND
+
+
+def _measure(top: bytes, listing: Listing, portion: Stats) -> bytes | None:
+    names = listing.names[portion.low : portion.high]
+    kinds = listing.kinds[portion.low : portion.high]
+    lstat = os.lstat
+    results: list[os.stat_result | None] = []
+    add = results.append
+    fd = os.open(os.path.join(top, portion.folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name, kind in zip(names, kinds, strict=True):
+            if kind == DIR_KIND:
+                add(None)
+                continue
+            try:
+                add(lstat(name, dir_fd=fd))
+            except FileNotFoundError:  # gone since it was listed: whoever reads it will say so
+                add(None)
+    finally:
+        os.close(fd)
+    packed = pack_stats(results)
+    return None if packed == portion.expected else packed
