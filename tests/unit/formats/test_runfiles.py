@@ -1,0 +1,59 @@
+"""formats.runfiles: what a run directory holds survives crashes in the middle of a write."""
+
+from __future__ import annotations
+
+import pytest
+
+from axil.errors import Damaged
+from axil.formats.record import StageRecord
+from axil.formats.runfiles import (
+    Snapshotted,
+    Spec,
+    Staged,
+    Started,
+    decode_spec,
+    encode_event,
+    encode_spec,
+    fold,
+    parse_trace,
+)
+
+SPEC = Spec(id="01ARZ3NDEKTSV4RRFFQ69G5FAV", time=5.0, root="/p", outs=["a"], params={"train.lr": 0.1, "x": [1]})
+
+
+def test_spec_round_trip() -> None:
+    assert decode_spec(encode_spec(SPEC), "spec.json") == SPEC
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"id":"x","time":1,"root":"/","version":99}'])
+def test_bad_specs_are_named(data: bytes) -> None:
+    with pytest.raises(Damaged) as caught:
+        decode_spec(data, "runs/x/spec.json")
+    assert "runs/x/spec.json" in str(caught.value)
+
+
+def test_fold_takes_the_last_word_about_a_stage() -> None:
+    running = StageRecord("a", "lost", "first run", "cp x y")
+    done = StageRecord("a", "succeeded", "first run", "cp x y", key="k")
+    data = b"".join(encode_event(event) for event in (Snapshotted("t"), Staged(running), Started("a", 7, 8)))
+    assert fold(data).stages == {"a": running}
+    state = fold(data + encode_event(Staged(done)))
+    assert state.stages == {"a": done}
+    assert (state.snapshot, state.processes["a"].pid, state.run) == ("t", 7, None)
+
+
+def test_fold_passes_over_a_line_cut_short() -> None:
+    line = encode_event(Snapshotted("t"))
+    assert fold(line + line[:10]).snapshot == "t"
+    assert fold(line[:10] + b"\n" + line).snapshot == "t"
+
+
+def test_trace_must_be_whole() -> None:
+    fields = ["stage", "s", "version", "3.12.1", "module", "src/a.py", "site", "/v/site-packages", "package", "numpy"]
+    whole = "\0".join([*fields, "end", ""]).encode()
+    trace = parse_trace(whole)
+    assert trace is not None
+    assert (trace.stage, trace.version, trace.modules) == ("s", "3.12.1", ["src/a.py"])
+    assert trace.packages == {"numpy": "/v/site-packages"}
+    assert parse_trace(whole[:-3]) is None
+    assert parse_trace(b"") is None
