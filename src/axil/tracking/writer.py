@@ -69,6 +69,7 @@ class Writer:
         self._fd = -1
         self._unwritten = b""
         self._torn = False
+        self._flushing = False
         self._wake: Event | None = None
 
     def add(self, metrics: Mapping[str, Any], step: float | None) -> None:
@@ -104,9 +105,8 @@ class Writer:
             parts.append(f"{names.get(name) or self._named(name)}{text}")
             steps[name] = following
         if parts:
-            self._rows.append(
-                f'{{"step":{step},"time":{self._clock():.3f}{self._stage},"metrics":{{{",".join(parts)}}}}}\n'
-            )
+            row = f'{{"step":{step},"time":{self._clock():.3f}{self._stage},"metrics":{{{",".join(parts)}}}}}\n'
+            self._rows.append(row)
 
     def _add_counted(self, metrics: Mapping[str, Any]) -> None:
         by_step: dict[float, dict[str, Any]] = {}
@@ -145,17 +145,20 @@ class Writer:
     def flush(self) -> None:
         """Append everything buffered; what cannot be written is kept for the next try, up to a bound."""
         with self._lock:
-            if self._rows:
-                self._unwritten += "".join(self._rows).encode("ascii")
-                self._rows.clear()
-            if not self._unwritten:
+            if self._flushing:  # by the code this signal handler interrupted
                 return
+            self._flushing = True
             try:
-                self._write()
+                rows, self._rows = self._rows, []
+                self._unwritten += "".join(rows).encode("ascii")
+                if self._unwritten:
+                    self._write()
             except Exception as error:
                 _warn(f"could not write {self.path}: {error}", about=self.path)
                 if len(self._unwritten) > KEPT_BYTES:
                     self._unwritten = b""
+            finally:
+                self._flushing = False
 
     def _write(self) -> None:
         if self._fd < 0:
@@ -182,6 +185,7 @@ class Writer:
         self._lock = RLock()
         self._rows = []
         self._unwritten = b""
+        self._flushing = False
         self._wake = None
         # multiprocessing's workers leave without `atexit`, but run finalizers they registered themselves.
         util = sys.modules.get("multiprocessing.util")
