@@ -108,6 +108,21 @@ class Experiment(NamedTuple):
     """For an archived or deleted experiment: the commit its branch was at."""
 
 
+class Summary(NamedTuple):
+    """What the runs of one experiment come to."""
+
+    runs: int
+    latest: str
+    """Id of the newest run."""
+    state: str
+    """Of the newest run."""
+    time: float
+    """Of the newest run."""
+    best: float | None = None
+    """The best value of the metric asked for among succeeded runs."""
+    best_run: str = ""
+
+
 class NoteRow(NamedTuple):
     """Words about an experiment or a run."""
 

@@ -209,7 +209,7 @@ class _Book:
         return identity if identity in self.entries else ""
 
     def _gone(self, name: str, commit: str = "", *, archived: bool = False) -> str:
-        """The youngest archived (or else: deleted) identity called `name`, with that tip if `commit` is given, or ""."""
+        """The youngest archived (or else: deleted) identity called `name` (with the tip `commit` if given), or ""."""
         found = ""
         for identity, entry in self.entries.items():
             state = entry.archived and not entry.deleted if archived else entry.deleted
@@ -218,7 +218,7 @@ class _Book:
         return found
 
     def _meant(self, name: str, *, deleted: bool = True) -> str:
-        """Whom a record means that speaks of `name`: the living, else the archived, else the deleted, else a new one."""
+        """Whom a record that says `name` means: the living, else the archived, else the deleted, else a new one."""
         found = self._living(name) or self._gone(name, archived=True)
         if not found and deleted and name in self.spans:
             found = self._gone(name)

@@ -1,0 +1,231 @@
+"""Questions to the journal's index, answered from SQLite alone: each function takes an open connection."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.journal.rows import Experiment, NoteRow, OutputRef, OutputRow, Problem, RunRow, StageRow, Summary
+
+if TYPE_CHECKING:
+    from axil.journal import query
+
+_RUN = "SELECT r.id, coalesce(e.name, r.name), r.state, r.time, r.ended, r.message, r.author, d.params, d.metrics,"
+_FROM = " FROM runs r LEFT JOIN experiments e ON e.identity = r.identity"
+_STAGE = (
+    "SELECT s.body, s.run, r.author, r.time, coalesce(e.name, r.name) FROM {} JOIN {}"
+    " LEFT JOIN experiments e ON e.identity = r.identity WHERE "
+)
+
+
+class Asked(NamedTuple):
+    """Which runs are wanted; `None` means any."""
+
+    identities: Sequence[str] | None = None
+    states: Sequence[str] | None = None
+    where: str | None = None
+    sort: str | None = None
+    descending: bool | None = None
+    limit: int | None = None
+    retracted: bool = False
+    directions: Mapping[str, str] = {}
+    """Metric -> "max" or "min": which end is the better one, and so comes first."""
+
+
+def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
+    """The runs asked for; without `sort` the newest first. Runs without the sorted value come last."""
+    from axil.journal import query
+
+    conditions, values = ["NOT r.retracted"] if not asked.retracted else [], list[object]()
+    for column, wanted in (("r.identity", asked.identities), ("r.state", asked.states)):
+        if wanted is not None:
+            conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+            values += wanted
+    join, order, known = "", " ORDER BY r.id DESC", None
+    if asked.where and asked.where.strip():
+        known = _known(db)
+        clause = query.where(asked.where, known, now)
+        conditions.append(clause.sql)
+        values += clause.values
+    if asked.sort:
+        field = query.resolve(asked.sort, known or _known(db))
+        join, order, first = _order(field, asked)
+        values = [*first, *values]
+    elif asked.descending is False:
+        order = " ORDER BY r.id"
+    chosen = f"SELECT r.n AS n, row_number() OVER ({order.strip()}) AS place{_FROM}{join}"
+    chosen += f" WHERE {' AND '.join(conditions) or '1'}{order} LIMIT ?"
+    values.append(-1 if asked.limit is None else max(asked.limit, 0))
+    # Two steps: sorting moves narrow rows, and only the rows returned are read whole.
+    sql = (
+        f"WITH chosen AS ({chosen}) {_RUN} r.retracted, r.sample FROM chosen JOIN runs r ON r.n = chosen.n"
+        " JOIN details d ON d.n = r.n LEFT JOIN experiments e ON e.identity = r.identity ORDER BY chosen.place"
+    )
+    return [_run_row(row) for row in db.execute(sql, values)]
+
+
+def run(db: sqlite3.Connection, id: str) -> RunRow | None:
+    """The run with that whole id, retracted or not."""
+    sql = f"{_RUN} r.retracted, r.sample{_FROM} JOIN details d ON d.n = r.n WHERE r.id = ?"
+    row = db.execute(sql, (id,)).fetchone()
+    return _run_row(row) if row else None
+
+
+def run_ids(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
+    """Up to `limit` run ids that begin with `prefix` (upper case), ascending."""
+    rows = db.execute("SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", (prefix, prefix + "~", limit))
+    return [row[0] for row in rows]
+
+
+def run_ids_ending(db: sqlite3.Connection, end: str, limit: int) -> list[str]:
+    """Up to `limit` run ids that end with `end` (upper case), ascending."""
+    rows = db.execute("SELECT id FROM runs WHERE substr(id, ?) = ? ORDER BY id LIMIT ?", (-len(end), end, limit))
+    return [row[0] for row in rows]
+
+
+def experiments(db: sqlite3.Connection) -> list[Experiment]:
+    """Every experiment, archived and deleted ones too, by identity."""
+    return [Experiment(*json.loads(row[0])) for row in db.execute("SELECT data FROM experiments ORDER BY identity")]
+
+
+def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
+    """Identity -> what its runs come to: how many, the newest, and the best of `metric` among the succeeded."""
+    sql = "SELECT identity, count(*), max(id), state, time FROM runs"
+    sql += " WHERE NOT retracted AND identity != '' GROUP BY identity"
+    found = {row[0]: Summary(row[1], row[2], row[3], row[4]) for row in db.execute(sql)}
+    if metric is not None:
+        # SQLite takes the bare column of a query with one min() or max() from the row that holds it.
+        best = "min" if lower else "max"
+        sql = (
+            f"SELECT r.identity, {best}(m.num), r.id FROM metrics m JOIN runs r ON r.n = m.run WHERE m.name = ?"
+            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted GROUP BY r.identity"
+        )
+        for identity, value, run_id in db.execute(sql, (metric,)):
+            if identity in found:
+                found[identity] = found[identity]._replace(best=value, best_run=run_id)
+    return found
+
+
+def cached(db: sqlite3.Connection, key: str) -> StageRow | None:
+    """The newest succeeded stage with that key, in a run that counts."""
+    sql = _STAGE.format("stages s", "runs r ON r.id = s.run")
+    sql += "s.key = ? AND s.key != '' AND s.state = 'succeeded' AND NOT r.retracted ORDER BY s.run DESC LIMIT 1"
+    row = db.execute(sql, (key,)).fetchone()
+    return _stage_row(row) if row else None
+
+
+def last_stage(db: sqlite3.Connection, name: str, identities: Sequence[str]) -> StageRow | None:
+    """The newest record of the stage that was not skipped: of the first identity that has one, else of any run."""
+    test = "s.name = ? AND s.state != 'skipped' AND NOT r.retracted"
+    for identity in identities:
+        sql = _STAGE.replace("JOIN", "CROSS JOIN", 1).format("runs r", "stages s ON s.run = r.id")
+        row = db.execute(f"{sql}{test} AND r.identity = ? ORDER BY r.id DESC LIMIT 1", (name, identity)).fetchone()
+        if row:
+            return _stage_row(row)
+    sql = _STAGE.format("stages s", "runs r ON r.id = s.run")
+    row = db.execute(f"{sql}{test} ORDER BY s.run DESC LIMIT 1", (name,)).fetchone()
+    return _stage_row(row) if row else None
+
+
+def stages(db: sqlite3.Connection, run_id: str) -> list[StageRow]:
+    """All stages of a run, in their order."""
+    sql = _STAGE.format("stages s", "runs r ON r.id = s.run") + "s.run = ? ORDER BY s.pos"
+    return [_stage_row(row) for row in db.execute(sql, (run_id,))]
+
+
+def notes(db: sqlite3.Connection, identity: str, run_id: str) -> list[NoteRow]:
+    """Notes about an experiment, or about a run, the oldest first."""
+    sql = "SELECT id, target, text, author, time FROM notes WHERE {} = ? ORDER BY id"
+    by_run = sql.format("identity = '' AND target")
+    rows = db.execute(by_run, (run_id,)) if run_id else db.execute(sql.format("identity"), (identity,))
+    return [NoteRow(*row) for row in rows]
+
+
+def outputs(db: sqlite3.Connection, *, retracted: bool) -> Iterator[OutputRef]:
+    """Every object a run needs: outs, logs and series; those of retracted runs only if asked."""
+    sql = "SELECT o.oid, o.run, o.stage, o.role, o.path, o.kind FROM outputs o JOIN runs r ON r.id = o.run"
+    for oid, run_id, stage, role, path, kind in db.execute(sql if retracted else f"{sql} WHERE NOT r.retracted"):
+        yield OutputRef(oid, run_id, stage, role, os.fsdecode(path), kind)
+
+
+def problems(db: sqlite3.Connection) -> list[Problem]:
+    """Entries of the journal that were passed over, with the reason."""
+    return [Problem(*row) for row in db.execute("SELECT path, why FROM problems ORDER BY path")]
+
+
+def names(db: sqlite3.Connection, kind: str) -> list[str]:
+    """The names of all metrics or params ever recorded; `kind` is "metric" or "param"."""
+    return [row[0] for row in db.execute("SELECT name FROM names WHERE kind = ? ORDER BY name", (kind,))]
+
+
+def _known(db: sqlite3.Connection) -> query.Known:
+    from axil.journal import query
+
+    empty = db.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is None
+    return query.Known(frozenset(names(db, "metric")), frozenset(names(db, "param")), empty)
+
+
+def _order(field: query.Field, asked: Asked) -> tuple[str, str, list[object]]:
+    """The join, the ORDER BY and the first bound values that sort by `field`."""
+    from axil.journal import query
+
+    down = asked.descending
+    if field.kind == "built-in":
+        if down is None:
+            down = field.name in ("time", "seconds", "id")
+        column = query.column_of("time" if field.name == "age" else field.name)
+        # The older, the greater the age: its order is that of the time turned round.
+        way = "DESC" if down != (field.name == "age") else "ASC"
+        return "", f" ORDER BY {column} IS NULL, {column} {way}, r.id DESC", []
+    if down is None:
+        down = field.kind == "metric" and asked.directions.get(field.name, "max") != "min"
+    way = "DESC" if down else "ASC"
+    if field.kind == "metric":
+        join = " LEFT JOIN metrics k ON k.name = ? AND k.run = r.n"
+        return join, f" ORDER BY k.num IS NULL, k.num {way}, r.id DESC", [field.name]
+    join = " LEFT JOIN params k ON k.key = ? AND k.run = r.n"
+    order = " ORDER BY k.num IS NULL AND k.text IS NULL, k.num IS NULL"
+    return join, f"{order}, k.num {way}, k.text {way}, r.id DESC", [field.name]
+
+
+def _run_row(row: tuple[str, ...]) -> RunRow:
+    run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample = row
+    return RunRow(
+        run_id, experiment, state, float(time), float(ended), message, author,
+        json.loads(params), json.loads(metrics), bool(retracted), int(sample),
+    )  # fmt: skip
+
+
+def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
+    import zlib
+
+    body, run_id, author, time, experiment = row
+    read = json.loads(zlib.decompress(body)).get
+    return StageRow(
+        name=read("name"),
+        state=read("state"),
+        reason=read("reason"),
+        cmd=read("cmd"),
+        cwd=read("cwd", ""),
+        key=read("key", ""),
+        deps=read("deps", {}),
+        params=read("params", {}),
+        code=read("code", {}),
+        seen=read("seen", []),
+        env=read("env", {}),
+        outs={path: OutputRow(**out) for path, out in read("outs", {}).items()},
+        metrics=read("metrics", {}),
+        run=run_id,
+        author=author,
+        time=time,
+        experiment=experiment,
+        started=read("started", 0.0),
+        seconds=read("seconds", 0.0),
+        exit_code=read("exit_code"),
+        source=read("source", ""),
+        log=read("log", ""),
+        tail=read("tail", ""),
+    )
