@@ -38,7 +38,7 @@ class Cache(Protocol):
 
 
 class Sources:
-    """Summaries of files below `root`; each file is looked at once in the life of this object."""
+    """Summaries of files below `root`; each file is looked at once until `refresh`."""
 
     def __init__(self, root: str, cache: Cache, clock: Clock) -> None:
         self.root = root
@@ -49,6 +49,11 @@ class Sources:
         self._rows: dict[str, Any] | None = None
         self._new: dict[str, list[Any]] = {}
         self._parsed: dict[bytes, bytes] = {}
+
+    def refresh(self) -> None:
+        """Look at every file again; what is remembered by stat stays."""
+        self._stats.clear()
+        self._found.clear()
 
     def is_file(self, path: str) -> bool:
         """Whether the project path is a regular file (links followed)."""
@@ -104,8 +109,8 @@ class Sources:
         found = self._stat(path)
         if found is None or not stat.S_ISREG(found.st_mode):
             return None
-        row = self._table().get(path)
-        if row is not None and row[0] == list(_stamp(found)) and _settled(found, row[1]):
+        row = self._new.get(path) or self._table().get(path)
+        if row is not None and tuple(row[0]) == _stamp(found) and _settled(found, row[1]):
             return _loaded(row[2])
         try:
             with open(f"{self.root}/{path}", "rb") as file:
@@ -140,7 +145,9 @@ def _settled(found: os.stat_result, looked: int) -> bool:
     return max(found.st_mtime_ns, found.st_ctime_ns) + _SETTLED_NS < looked
 
 
-def _loaded(row: list[Any]) -> Summary:
+def _loaded(row: Any) -> Summary:
+    if isinstance(row, Summary):
+        return row
     digest, imports, exports, commands, scripts = row
     return Summary(
         digest,

@@ -1,0 +1,338 @@
+"""What each stage needs: to run, to have its outputs put back, nothing, or to wait for what comes before it.
+
+`status`, the dry run and the run itself ask the same planner, so they cannot disagree. It changes nothing. How it
+decides is told in docs/pipeline.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from axil.base.hashing import Oid
+from axil.data.content import content_of
+from axil.data.index import WorkTreeIndex
+from axil.errors import NotFound
+from axil.formats.params import select
+from axil.formats.pointer import Pointer
+from axil.formats.project import ProjectFile, Stage
+from axil.formats.tree import DIR, Entry
+from axil.journal.rows import OutputRow, StageRow
+from axil.pipeline import checks, keys
+from axil.pipeline.closure import Closure, Finder
+from axil.pipeline.graph import Graph, covering
+from axil.pipeline.keys import Difference, StageInputs
+from axil.pipeline.load import Params
+from axil.pipeline.sources import Sources
+
+Action = Literal["run", "restore", "current", "waits"]
+GOOD = ("succeeded", "cached", "current")
+"""States of a stage record whose outputs are the stage's result."""
+Made = Mapping[str, Pointer]
+"""Output path -> what it holds (or will hold, once restored)."""
+
+
+class Results(Protocol):
+    """What the planner asks the journal (`journal.Journal`)."""
+
+    def cached(self, key: str) -> StageRow | None:
+        """The newest succeeded stage with that key, whoever ran it."""
+
+    def last_stage(self, name: str, experiment: str | None) -> StageRow | None:
+        """The stage's most recent record: of this experiment, else of its ancestors, else of any."""
+
+
+class Objects(Protocol):
+    """What the planner asks the store (`store.Store`)."""
+
+    def missing(self, oids: Iterable[Oid]) -> set[Oid]:
+        """Those of `oids` that are not here."""
+
+    def entries(self, oid: Oid) -> list[Entry]:
+        """What the directory `oid` holds."""
+
+
+class Decision(NamedTuple):
+    """What happens to one stage, and why."""
+
+    stage: str
+    action: Action
+    reason: str
+    inputs: StageInputs | None = None
+    """None for a stage that waits: its inputs are not known yet."""
+    key: str | None = None
+    hit: StageRow | None = None
+    """The recorded result that is restored or current."""
+    outs: dict[str, Pointer] = {}
+    """What the stage's paths hold, for "restore" (after it) and "current"."""
+    overwrites: tuple[str, ...] = ()
+    """Outputs in the work tree that this action replaces and whose bytes are not in the store: save them first."""
+    seen: tuple[str, ...] = ()
+    """Files found at run time earlier that are part of `inputs.code`."""
+
+
+class Planner:
+    """Decides for the stages of one work tree. Use it from one thread.
+
+    `environ` is where the values of `env` names are taken from; `environment` names the Python environment if it
+    counts (`env.strict`), else "". `force` are stages that run in any case. `experiment` is the current branch.
+    `difference` tells what changed inside a dependency, for reasons.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        file: ProjectFile,
+        graph: Graph,
+        params: Params,
+        index: WorkTreeIndex,
+        store: Objects,
+        journal: Results,
+        *,
+        experiment: str | None = None,
+        environ: Mapping[str, str] = {},
+        environment: str = "",
+        force: Collection[str] = (),
+        sample: int = 0,
+        difference: Difference | None = None,
+    ) -> None:
+        self.root = root
+        self.file = file
+        self.graph = graph
+        self.params = params
+        self.index = index
+        self.store = store
+        self.journal = journal
+        self.experiment = experiment
+        self.environ = environ
+        self.environment = environment
+        self.force = force
+        self.sample = sample
+        self.difference = difference
+        self.sources = Sources(root, index, index.clock)
+        self.finder = Finder(root, self.sources)
+        self._here: dict[str, Pointer | None] = {}
+
+    def refresh(self) -> None:
+        """Forget what the work tree looked like, for a new look."""
+        self.sources.refresh()
+        self.finder = Finder(self.root, self.sources)
+        self._here = {}
+
+    def plan_all(self, targets: Iterable[str] = ()) -> list[Decision]:
+        """A decision for each stage needed for `targets` (none = all), in running order.
+
+        Stages behind one that will run can only be told to wait. Raises `BadInput` for a wrong stage before anything
+        else is looked at (missing dependency, unknown parameter), `NotFound` for an unknown target.
+        """
+        names = self.graph.subset(targets)
+        self.check(names)
+        decisions: dict[str, Decision] = {}
+        made: dict[str, Pointer] = {}
+        for name in names:
+            decision = self._waiting(name, decisions) or self._decide(name, made)
+            decisions[name] = decision
+            made.update(decision.outs)
+        self.sources.save()
+        return list(decisions.values())
+
+    def decide(self, name: str, made: Made = {}) -> Decision:  # noqa: B006 (never changed)
+        """The decision for the stage `name`, whose upstreams are all done: never "waits". Looks at the work tree anew.
+
+        `made` may give outputs of upstreams that are known already; the others are read from the work tree.
+        """
+        self.refresh()
+        decision = self._decide(name, made)
+        self.sources.save()
+        return decision
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises `BadInput` for the first of the stages `names` whose deps, params or cwd do not exist."""
+        for name in names:
+            checks.stage(self.root, self.graph, self.graph.stages[name], self.params)
+
+    def with_seen(self, name: str, inputs: StageInputs, seen: Iterable[str], started: float) -> StageInputs:
+        """`inputs` of a stage that ran, completed by the project files `seen` at run time and all they import.
+
+        Code that the static search found keeps the hash it had before the run; what was only seen and changed after
+        `started` (seconds since the epoch) gets one that never matches again. The key of a record is made from this.
+        """
+        self.refresh()
+        stage = self.graph.stages[name]
+        code = {}
+        for path, digest in self._closure(stage, seen).code.items():
+            changed = path not in inputs.code and self.sources.changed_since(path, started)
+            code[path] = keys.UNSTABLE if changed else inputs.code.get(path, digest)
+        self.sources.save()
+        return inputs._replace(code=code)
+
+    def inputs(self, name: str, made: Made, seen: Sequence[str] = ()) -> tuple[StageInputs, Closure]:
+        """Everything the result of the stage `name` depends on, and its code with who imports what."""
+        stage = self.graph.stages[name]
+        closure = self._closure(stage, seen)
+        env = {variable: keys.hash_env(self.environ.get(variable)) for variable in stage.env}
+        if self.environment:
+            env[keys.ENVIRONMENT] = self.environment
+        inputs = StageInputs(
+            cmd=stage.cmd,
+            cwd=stage.cwd,
+            deps={dep: self._dep(stage, dep, made).hex() for dep in stage.deps},
+            params=select(self.params.flat, stage.params)[0],
+            code=closure.code,
+            env=env,
+            outs=stage.made,
+            sample=self.sample,
+        )
+        return inputs, closure
+
+    def _closure(self, stage: Stage, seen: Iterable[str]) -> Closure:
+        def is_data(path: str) -> bool:
+            declared = covering(path, stage.deps) or covering(path, self.graph.makers)
+            return bool(declared) or (path == self.params.path and bool(stage.params))
+
+        return self.finder.find(stage.cmd, stage.cwd, is_data, seen)
+
+    def _waiting(self, name: str, decisions: Mapping[str, Decision]) -> Decision | None:
+        """The decision for a stage that cannot be judged yet, or None."""
+        stage = self.graph.stages[name]
+        above = [decisions[other] for other in self.graph.upstream[name]]
+        pending = [decision.stage for decision in above if decision.action in ("run", "waits")]
+        if not pending:
+            # A folder that holds outputs and other things can only be read when the outputs are back in it.
+            folders = {dep for dep in stage.deps if covering(dep, self.graph.makers) is None}
+            inner = {self.graph.makers[out] for dep in folders for out in self.graph.sources(dep)}
+            pending = [decision.stage for decision in above if decision.stage in inner and decision.action == "restore"]
+        if not pending:
+            return None
+        if stage.always or name in self.force:
+            reason = "forced" if name in self.force else "always runs"
+            return Decision(name, "run", reason, overwrites=self._unsaved(stage.made))
+        return Decision(name, "waits", f"after {', '.join(pending)} (may be cached)")
+
+    def _decide(self, name: str, made: Made) -> Decision:
+        stage = self.graph.stages[name]
+        last = self.journal.last_stage(name, self.experiment)
+        seen = tuple(last.seen) if last else ()
+        inputs, closure = self.inputs(name, made, seen)
+        key = keys.key(inputs)
+
+        def run(reason: str) -> Decision:
+            return Decision(name, "run", reason, inputs, key, overwrites=self._unsaved(stage.made), seen=seen)
+
+        if name in self.force:
+            return run("forced")
+        if stage.always:
+            return run("always runs")
+        results = self._results(stage, key, last)
+        if not results:
+            return run(keys.explain(last, inputs, via=closure.via, difference=self.difference))
+        for hit in results:
+            if not self._different(hit):
+                outs = pointers(hit.outs)
+                return Decision(
+                    name, "current", f"unchanged since run {keys.short(hit.run)}", inputs, key, hit, outs, seen=seen
+                )
+        hit = results[0]
+        gone = self._lost(hit)
+        if gone:
+            return run(f"{gone} of run {keys.short(hit.run)} is no longer in the store")
+        different = self._different(hit)
+        unsaved = self._unsaved(different)
+        reason = self._why_restore(hit, different, unsaved)
+        return Decision(name, "restore", reason, inputs, key, hit, pointers(hit.outs), unsaved, seen)
+
+    def _results(self, stage: Stage, key: str, last: StageRow | None) -> list[StageRow]:
+        """Recorded results for `key`, the one to restore first: this experiment's own last one may be kept, too."""
+        hit = self.journal.cached(key)
+        own = last if last is not None and last.key == key and last.state in GOOD else None
+        rows = [row for row in (hit, own) if row is not None and all(path in row.outs for path in stage.made)]
+        return [row for number, row in enumerate(rows) if number == 0 or row.outs != rows[0].outs]
+
+    def _dep(self, stage: Stage, dep: str, made: Made) -> Oid:
+        """The oid of a dependency: of what its maker made, else of what the work tree holds."""
+        out = covering(dep, made)
+        found = self._below(made[out], dep[len(out) + 1 :]) if out is not None else self._oid(dep)
+        if found is None:
+            maker = covering(dep, self.graph.makers)
+            raise checks.missing_dep(self.root, self.graph, stage, dep, self.graph.makers[maker] if maker else "")
+        return found
+
+    def _below(self, pointer: Pointer, path: str) -> Oid | None:
+        """The oid of `path` inside `pointer`, looked up in the store; "" is the thing itself."""
+        oid, kind = pointer.oid, pointer.kind
+        for part in path.split("/") if path else ():
+            if kind != "tree":
+                return None
+            name = part.encode("utf-8", "surrogateescape")
+            entry = next((entry for entry in self.store.entries(oid) if entry.name == name), None)
+            if entry is None:
+                return None
+            oid, kind = entry.oid, "tree" if entry.kind == DIR[0] else "file"
+        return oid
+
+    def _oid(self, path: str) -> Oid | None:
+        found = self._content(path)
+        return found.oid if found else None
+
+    def _content(self, path: str) -> Pointer | None:
+        if path not in self._here:
+            self._here[path] = content_of(self.index, self.root, path)
+        return self._here[path]
+
+    def _different(self, hit: StageRow) -> list[str]:
+        """The outputs of `hit` that the work tree does not hold as recorded."""
+        return [path for path, row in hit.outs.items() if not _same(self._content(path), row)]
+
+    def _unsaved(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those of `paths` whose content in the work tree is not in the store."""
+        here = {path: found.oid for path in paths if (found := self._content(path)) is not None}
+        missing = self.store.missing(here.values()) if here else set()
+        return tuple(path for path, oid in here.items() if oid in missing)
+
+    def _lost(self, hit: StageRow) -> str:
+        """The first output of `hit` that the store does not hold completely, or ""."""
+        for path, row in hit.outs.items():
+            if not self._differs_here(path, row):
+                continue
+            level = {bytes.fromhex(row.oid)}
+            trees = list(level) if row.kind == "tree" else []
+            if self.store.missing(level):
+                return path
+            while trees:
+                try:
+                    entries = self.store.entries(trees.pop())
+                except NotFound:
+                    return path
+                if self.store.missing({entry.oid for entry in entries}):
+                    return path
+                trees.extend(entry.oid for entry in entries if entry.kind == DIR[0])
+        return ""
+
+    def _differs_here(self, path: str, row: OutputRow) -> bool:
+        return not _same(self._content(path), row)
+
+    def _why_restore(self, hit: StageRow, different: Sequence[str], unsaved: Sequence[str]) -> str:
+        absent = [path for path in different if self._content(path) is None]
+        more = f" (and {len(different) - 1} more)" if len(different) > 1 else ""
+        source = f"run {keys.short(hit.run)}" + (
+            f" on {hit.experiment}" if hit.experiment not in ("", self.experiment) else ""
+        )
+        if unsaved:
+            return f"{unsaved[0]} was edited by hand{more}, {source} has the result"
+        if absent:
+            return f"{absent[0]} is missing{more}, {source} has the result"
+        return f"same inputs as {source}"
+
+
+def pointers(outs: Mapping[str, OutputRow]) -> dict[str, Pointer]:
+    """Recorded outputs as descriptions of content."""
+    return {
+        path: Pointer(
+            "tree" if row.kind == "tree" else "file", bytes.fromhex(row.oid), row.size, row.files, row.executable
+        )
+        for path, row in outs.items()
+    }
+
+
+def _same(here: Pointer | None, row: OutputRow) -> bool:
+    return here is not None and (here.kind, here.oid.hex(), here.executable) == (row.kind, row.oid, row.executable)
