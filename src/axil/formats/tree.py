@@ -90,11 +90,9 @@ def decode(data: bytes) -> tuple[int, list[Entry]]:
         or (not count and len(data) != _HEADER.size)
     ):
         raise Damaged("a directory object is damaged", f"{count} entries do not fit into {len(data)} bytes")
-    if not count:
-        return level, []
     kinds = data[_HEADER.size : sizes_at]
     blob = data[names_at:]
-    names = blob.split(b"\0")
+    names = blob.split(b"\0") if count else []
     why = "" if len(names) == count else f"{len(names)} names for {count} entries"
     if why := why or _fault(level, names, blob, kinds):
         raise Damaged("a directory object is damaged", why)
