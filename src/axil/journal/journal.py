@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 from axil.base.clock import Clock, iso, system_clock
 from axil.base.ids import ALPHABET, LENGTH, is_id
 from axil.errors import BadInput, Busy, Damaged, NotFound
-from axil.git.catfile import CatFile
-from axil.git.fastimport import fast_import
 from axil.git.process import Git
 from axil.git.refs import LostRace, update_refs
-from axil.journal import reading, tree
+from axil.journal import reading
 from axil.journal.index import Batch, Index
-from axil.journal.rows import Experiment, NoteRow, OutputRef, Problem, RunRow, StageRow, Summary
-from axil.journal.state import by_name
+from axil.journal.rows import Experiment, NoteRow, OutputRef, Problem, RunRow, StageRow, Summary, by_name
 
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run
+    from axil.git.catfile import CatFile
+    from axil.journal import tree
 
 _PATIENCE = 30.0
 _SHORTEST_END = 4
@@ -58,6 +57,8 @@ class Journal:
         when other processes kept winning for 30 s, `BadInput` for a record that could not be read back.
         """
         from axil.formats.record import decode, encode, kind_of
+        from axil.git.fastimport import fast_import
+        from axil.journal import tree
 
         encoded = {(kind_of(record), record.id): encode(record) for record in records}
         checked = {place: decode(data, place[1]) for place, data in encoded.items()}
@@ -89,6 +90,7 @@ class Journal:
 
         Raises `BadInput` if `other` is no commit that git has, `Busy` when others kept moving the ref for 30 s.
         """
+        from axil.git.catfile import CatFile
         from axil.journal.merge import check_commits, merge_commit
 
         with CatFile(self._git) as cat:
@@ -196,6 +198,8 @@ class Journal:
     def run(self, text: str) -> Run:
         """The whole record of the run that `find` finds, read from git. Raises `NotFound` or `Damaged`."""
         from axil.formats import record
+        from axil.git.catfile import CatFile
+        from axil.journal import tree
 
         run = self.find(text).id
         with CatFile(self._git) as cat:
@@ -255,6 +259,9 @@ class Journal:
         if self._tip == _UNKNOWN:
             self._tip = self._read_tip()
         while (have := self._index.commit()) != self._tip:
+            from axil.git.catfile import CatFile
+            from axil.journal import tree
+
             if not self._tip:
                 self._index.update(have, "", Batch(()), anew=True)
                 continue
@@ -275,6 +282,7 @@ class Journal:
         if not found.places:
             return Batch((), found.problems)
         from axil.formats.record import decode, kind_of
+        from axil.journal import tree
 
         records, problems = [], found.problems
         for place, data in tree.read_records(self._git, cat, found.places, problems):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 Value = str | int | float | bool | list[object] | dict[str, object] | None
@@ -106,6 +107,14 @@ class Experiment(NamedTuple):
     parent_identity: str = ""
     tip: str = ""
     """For an archived or deleted experiment: the commit its branch was at."""
+
+
+def by_name(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
+    """One experiment a name: the living one, else the archived, else the deleted; the youngest of equals."""
+    chosen: dict[str, Experiment] = {}
+    for one in sorted(experiments, key=lambda e: (not e.deleted, not e.archived, e.created, e.identity)):
+        chosen[one.name] = one
+    return dict(sorted(chosen.items()))
 
 
 class Summary(NamedTuple):

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from axil.journal.rows import Experiment
+from axil.journal.rows import Experiment, by_name
 
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Archive, Delete, Fork, Note, Rename, Restore, Retract
@@ -44,14 +44,6 @@ def implicit(identity: str, state: State) -> Experiment:
     name = identity.rpartition("@")[0]
     replaced = state.current(name) != identity
     return Experiment(name, None, True, "", "", 0.0, "", "", False, replaced, identity)
-
-
-def by_name(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
-    """One experiment a name: the living one, else the archived, else the deleted; the youngest of equals."""
-    chosen: dict[str, Experiment] = {}
-    for one in sorted(experiments, key=lambda e: (not e.deleted, not e.archived, e.created, e.identity)):
-        chosen[one.name] = one
-    return dict(sorted(chosen.items()))
 
 
 def fold(records: Iterable[AnyRecord]) -> State:
