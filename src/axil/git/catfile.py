@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple
 
 from axil.errors import Damaged, GitFailed
-from axil.git.process import Git, text
+from axil.git.process import Git, Process, text
 
 # Requests are written only while no answer is pending, so a pipe's capacity bounds how many may go at once.
 _WINDOW = 4096
@@ -47,7 +46,7 @@ class CatFile:
 
     def __init__(self, git: Git) -> None:
         self._git = git
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def get(self, spec: str) -> tuple[bytes, bytes] | None:
         """Type and bytes of `spec`, or None if there is no such object."""
@@ -128,7 +127,7 @@ class CatFile:
             raise
         return answers
 
-    def _answer(self, process: subprocess.Popen[bytes], spec: str) -> Found | None:
+    def _answer(self, process: Process, spec: str) -> Found | None:
         assert process.stdout
         header = process.stdout.readline()
         if header.endswith((b" missing\n", b" ambiguous\n")):

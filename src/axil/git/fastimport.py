@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from axil.errors import BadInput
 from axil.git.process import DURABLE, Git, failure, text
 from axil.git.refs import LostRace
+
+# Packs are left whole from 100 objects on; below that objects are loose, or each append would leave a pack.
+_IMPORT = (*DURABLE, "-c", "fastimport.unpackLimit=100", "fast-import", "--quiet", "--done", "--date-format=raw")
 
 Entry = tuple[str, str]
 """(mode, object id) of something git already has: ("040000", tree) or ("100644", blob)."""
@@ -45,14 +48,24 @@ def fast_import(
     for path, data in files.items():
         parts += [b"M 100644 inline %s\n" % _path(path), _data(data)]
     parts.append(b"get-mark :1\ndone\n")
-    # Packs are left whole from 100 objects on; below that objects are loose, or each append would leave a pack.
-    args = (*DURABLE, "-c", "fastimport.unpackLimit=100", "fast-import", "--quiet", "--done", "--date-format=raw")
-    result = git.call(*args, input=b"".join(parts))
+    result = git.call(*_IMPORT, input=b"".join(parts))
     if result.code == 0:
         return text(result.out).strip()
     if re.search(r"[Nn]ot updating|cannot lock ref|[Uu]nable to create '[^']*\.lock'|but expected", result.err):
         raise LostRace(f"{ref} was moved by another process meanwhile", result.err, "try again")
-    raise failure(git, args, result)
+    raise failure(git, _IMPORT, result)
+
+
+def write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
+    """Ids of `contents` as blobs, durable but unreachable: git drops them after weeks unless something names them."""
+    if not contents:
+        return []
+    parts = [b"feature done\n"]
+    for mark, data in enumerate(contents, 1):
+        parts += [b"blob\nmark :%d\n" % mark, _data(data)]
+    parts += [b"get-mark :%d\n" % mark for mark in range(1, len(contents) + 1)]
+    out = git.run(*_IMPORT, input=b"".join([*parts, b"done\n"]))
+    return text(out).split()
 
 
 def _data(data: bytes) -> bytes:

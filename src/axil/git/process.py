@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from axil.errors import AxilError, BadInput, Busy, GitFailed, NotFound
 
+Process = subprocess.Popen[bytes]
 MINIMUM = (2, 30)
 
 # `git rev-parse --local-env-vars` without the configuration given by `git -c`, and what bends pathspecs and diffs.
@@ -108,7 +109,7 @@ class Git:
 
     def start(
         self, *args: str, stdin: bool = False, env: Mapping[str, str] | None = None, stderr: bool = True
-    ) -> subprocess.Popen[bytes]:
+    ) -> Process:
         """Start `git ARGS` and return at once; the caller reads and waits."""
         try:
             return subprocess.Popen(

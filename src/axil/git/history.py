@@ -1,0 +1,118 @@
+"""Commits and how they descend from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from axil.git.diff import parse_raw
+from axil.git.process import GLOBS, Git, failure, no_option, text
+
+
+class Commit(NamedTuple):
+    """A commit; `author` is "Name <mail>", `time` the author's, in seconds since the epoch."""
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    time: int
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The message's first line."""
+        return self.message.partition("\n")[0]
+
+
+_FIELDS = "%H%x00%T%x00%P%x00%an <%ae>%x00%at%x00%B%x00"
+
+
+def log_commits(
+    git: Git,
+    revisions: Iterable[str],
+    *,
+    exclude: Iterable[str] = (),
+    limit: int | None = None,
+    paths: Sequence[str] = (),
+) -> list[Commit]:
+    """Commits reachable from `revisions` but not from `exclude`, newest first (that touch `paths`, if given)."""
+    args = [f"--max-count={limit}"] if limit is not None else []
+    revs = [no_option(rev) for rev in revisions] + ["^" + no_option(rev) for rev in exclude]
+    stdin = "".join(f"{rev}\n" for rev in revs).encode("utf-8", "surrogateescape")
+    out = git.run("rev-list", f"--format={_FIELDS}", *args, "--stdin", "--", *paths, input=stdin)
+    fields = text(out).split("\0")[:-1]
+    commits = []
+    for at in range(0, len(fields), 6):
+        oid, tree, parents, author, time, message = fields[at : at + 6]
+        oid = oid.rpartition("\n")[2]  # rev-list puts a line "commit …" before each
+        commits.append(Commit(oid, tree, tuple(parents.split()), author, int(time), message.rstrip("\n")))
+    return commits
+
+
+def resolve(git: Git, name: str, kind: str = "commit") -> str | None:
+    """Id of the object `name` (branch, tag, id, `HEAD~2` …) as a `kind`; None if there is none."""
+    if not name or "\0" in name:
+        return None
+    result = git.call("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{{kind}}}")
+    return text(result.out).strip() or None
+
+
+def merge_base(git: Git, a: str, b: str) -> str | None:
+    """The best common ancestor of two commits; None if they have none (or a shallow clone cut it off)."""
+    args = ("merge-base", no_option(a), no_option(b))
+    result = git.call(*args)
+    if result.code not in (0, 1):
+        raise failure(git, args, result)
+    return text(result.out).strip() or None
+
+
+def is_ancestor(git: Git, a: str, b: str) -> bool:
+    """Whether commit `a` is `b` or one of its ancestors."""
+    return git.ok("merge-base", "--is-ancestor", no_option(a), no_option(b))
+
+
+def ahead_behind(git: Git, a: str, b: str) -> tuple[int, int]:
+    """How many commits `a` has that `b` has not, and the reverse."""
+    out = git.run("rev-list", "--left-right", "--count", f"{no_option(a)}...{no_option(b)}", "--")
+    ahead, behind = text(out).split()
+    return int(ahead), int(behind)
+
+
+def blobs_at(git: Git, pattern: str, revisions: Iterable[str]) -> dict[str, set[str]]:
+    """Every blob that ever was at a path matching `pattern` ("*.axil") in the history of `revisions`: id -> paths.
+
+    All branches of all merges are followed, so that nothing a past commit needs is left out.
+    """
+    stdin = "".join(f"{no_option(rev)}\n" for rev in revisions).encode("utf-8", "surrogateescape")
+    if not stdin:
+        return {}
+    out = git.run(
+        "-c",
+        "log.showRoot=true",
+        "-c",
+        "log.diffMerges=separate",
+        "log",
+        "--no-show-signature",
+        "--no-notes",
+        "--format=",
+        "--raw",
+        "-z",
+        "-m",
+        "--no-abbrev",
+        "--no-renames",
+        "--full-history",
+        "--ignore-submodules=none",
+        "--stdin",
+        "--",
+        f":(top){pattern}",
+        input=stdin,
+        env=GLOBS,
+    )
+    items = [item.lstrip("\n") for item in text(out).split("\0")]
+    found: dict[str, set[str]] = {}
+    for change in parse_raw([item for item in items if item]):
+        for oid, mode in ((change.old, change.old_mode), (change.new, change.new_mode)):
+            if oid and mode != "160000":
+                found.setdefault(oid, set()).add(change.path)
+    return found
