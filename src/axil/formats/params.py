@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from axil.errors import BadInput
 from axil.formats.project import suggest
-from axil.formats.yaml_scalar import scalar
 
 Value = str | int | float | bool | None | list[Any] | dict[str, Any]
 Flat = dict[str, Value]
@@ -116,6 +115,8 @@ def parse_assignment(text: str) -> Assignment:
 
 def parse_value(text: str) -> Value:
     """`text` as a YAML 1.2 value: number, true/false, null, [list], {table}, "quoted" or else a plain string."""
+    from axil.formats.yaml_scalar import scalar
+
     if text[:1] in ("[", "{", '"', "'"):
         value = load(f"value: {text}", "yaml", f"the value {text}")["value"]
         return value if isinstance(value, list | dict | str) else text

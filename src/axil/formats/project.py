@@ -12,16 +12,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from axil.errors import BadInput
-from axil.formats import toml_lines
 
 FILE = "axil.toml"
 CACHE_KIND = "project-1"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 LINKS = ("auto", "copy", "reflink", "hardlink")
 RESERVED = frozenset({".git", ".axil"})
-_STAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_STAGE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}"
+_ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class Stage(NamedTuple):
@@ -90,6 +88,8 @@ def parse(text: str, source: str = FILE) -> ProjectFile:
     """
     import tomllib
 
+    from axil.formats import toml_lines
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -118,7 +118,7 @@ def check_path(path: str) -> str:
         raise ValueError("it is empty")
     if any(ord(char) < 32 for char in path):
         raise ValueError("it has control characters")
-    if path.startswith(("/", "~")) or _DRIVE.match(path):
+    if path.startswith(("/", "~", "\\\\")) or path[1:3] in (":\\", ":/"):
         raise ValueError("it is absolute, and a path must lie inside the project")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
@@ -132,7 +132,7 @@ def check_path(path: str) -> str:
 
 def check_stage_name(name: str) -> None:
     """Raises `ValueError` unless `name` can name a stage (it is also used in file names)."""
-    if not _STAGE_NAME.fullmatch(name):
+    if not re.fullmatch(_STAGE_NAME, name):
         raise ValueError("a stage's name has letters, digits, `_`, `-`, `.` and `@`, and starts with a letter or digit")
 
 
@@ -281,7 +281,7 @@ class _Reader:
     def env_names(self, where: tuple[str, ...], value: Any) -> tuple[str, ...]:
         names = self.texts(where, value)
         for name in names:
-            if not _ENV_NAME.fullmatch(name):
+            if not re.fullmatch(_ENV_NAME, name):
                 why = f"{name.split('=')[0]!r} is not the name of an environment variable"
                 raise self.bad(where, why, "give names only; values stay outside axil.toml")
         return names
@@ -293,7 +293,7 @@ class _Reader:
 
     def remote(self, name: str, value: Any) -> dict[str, str]:
         where = ("remotes", name)
-        if not _STAGE_NAME.fullmatch(name):
+        if not re.fullmatch(_STAGE_NAME, name):
             raise self.bad(where, "a remote's name has letters, digits, `_`, `-` and `.`")
         self.table(where, value)
         self.known(where, value, TABLES["remotes"])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_WORD = re.compile(r"""(?:[^\s'"\\;&|<>()`]|\\.|'[^']*'|"(?:\\.|[^"\\])*")+|[;&|<>()`\n]+""", re.S)
-_PART = re.compile(r"""\\\n|\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|([^'"\\]+)""", re.S)
-_ESCAPE = re.compile(r'\\([\\"$`])')
+# Patterns are compiled at their first use: most commands need none of them.
+_WORD = r"""(?s)(?:[^\s'"\\;&|<>()`]|\\.|'[^']*'|"(?:\\.|[^"\\])*")+|[;&|<>()`\n]+"""
+_PART = r"""(?s)\\\n|\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|([^'"\\]+)"""
+_ESCAPE = r'\\([\\"$`])'
 _OPERATORS = frozenset(";&|<>()`\n")
-_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_SPECIAL = _OPERATORS | frozenset("'\"\\")
 # What follows these is written by the command, so its content says nothing about the code.
-_WRITES = re.compile(
-    r"-o|--?(?:[\w-]*[_-])?(?:out|output|save|log|logs|dest|dump|write|result|results|export)(?:[_-]\w+)*"
-)
+_WRITES = r"-o|--?(?:[\w-]*[_-])?(?:out|output|save|log|logs|dest|dump|write|result|results|export)(?:[_-]\w+)*"
 
 
 class Named(NamedTuple):
@@ -26,7 +24,9 @@ class Named(NamedTuple):
 
 def words(command: str) -> list[str]:
     """The words of a POSIX shell command, quotes removed; operators are words of their own."""
-    return [word if word[0] in _OPERATORS else _unquoted(word) for word in _WORD.findall(command)]
+    if _SPECIAL.isdisjoint(command):
+        return command.split()
+    return [word if word[0] in _OPERATORS else _unquoted(word) for word in re.findall(_WORD, command)]
 
 
 def named(command: str) -> list[Named]:
@@ -42,8 +42,8 @@ def named(command: str) -> list[Named]:
         if word[:1] in _OPERATORS:
             program = ""
             continue
-        if not program and _ASSIGNMENT.match(word):
-            name, _, value = word.partition("=")
+        name, equals, value = word.partition("=")
+        if not program and equals and name.isidentifier():
             if name == "PYTHONPATH":
                 found += [Named("pythonpath", part) for part in value.split(":") if part and "$" not in part]
             continue
@@ -51,23 +51,31 @@ def named(command: str) -> list[Named]:
             found.append(Named("folder", word))
             continue
         program = program or word.rpartition("/")[2]
-        if ">" in previous or program == "tee" or _WRITES.fullmatch(previous):
+        if ">" in previous or program == "tee" or _writes(previous):
             continue
         found += _meaning(word, previous)
     return found
 
 
 def _meaning(word: str, previous: str) -> list[Named]:
-    if _is_flag(previous, "m") and _MODULE.fullmatch(word):
+    if _is_flag(previous, "m") and _is_module(word):
         return [Named("module", word)]
     if _is_flag(previous, "c") and previous[:2] != "--":
         return [Named("code", word)]
-    if word.startswith("-m") and _MODULE.fullmatch(word[2:]):
+    if word.startswith("-m") and _is_module(word[2:]):
         return [Named("module", word[2:])]
     option, equals, value = word.partition("=")
     if equals:
-        return [] if _WRITES.fullmatch(option) or not value else [Named("path", value)]
+        return [] if _writes(option) or not value else [Named("path", value)]
     return [] if word.startswith("-") else [Named("path", word)]
+
+
+def _writes(option: str) -> bool:
+    return option.startswith("-") and re.fullmatch(_WRITES, option) is not None
+
+
+def _is_module(word: str) -> bool:
+    return all(part.isidentifier() for part in word.split("."))
 
 
 def _is_flag(word: str, letter: str) -> bool:
@@ -79,6 +87,6 @@ def _unquoted(word: str) -> str:
     if "'" not in word and '"' not in word and "\\" not in word:
         return word
     parts = []
-    for escaped, single, double, plain in _PART.findall(word):
-        parts.append(escaped or single or plain or _ESCAPE.sub(r"\1", double))
+    for escaped, single, double, plain in re.findall(_PART, word):
+        parts.append(escaped or single or plain or re.sub(_ESCAPE, r"\1", double))
     return "".join(parts)

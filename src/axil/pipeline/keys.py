@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from axil.base.hashing import hash_bytes
-from axil.formats.yaml_scalar import render
 from axil.journal.rows import StageRow, Value
 
 VERSION = "axil-stage-1"
@@ -154,5 +153,7 @@ def short(run: str) -> str:
 
 
 def _short(value: Value) -> str:
+    from axil.formats.yaml_scalar import render
+
     text = render(value)
     return text if len(text) <= 40 else text[:37] + "…"
