@@ -1,0 +1,146 @@
+"""The list of runs: newest first or sorted, filtered, with the columns worth showing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.errors import NotFound
+from axil.journal.rows import RunRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from axil.project import Project
+
+UNSUCCESSFUL = ("failed", "stopped", "lost")
+
+
+class RunList(NamedTuple):
+    """Runs, and which of their metrics and parameters make good columns, the most telling first."""
+
+    runs: tuple[RunRow, ...]
+    metrics: tuple[str, ...]
+    """Those the project declares first, then the others by how many runs have them."""
+    params: tuple[str, ...]
+    """Those whose values differ among the runs (or were asked for)."""
+    directions: dict[str, str]
+    """Metric -> "max" or "min", as the project declares."""
+    more: bool
+    """There are more runs than were asked for."""
+
+
+def runs(
+    project: Project,
+    *,
+    experiment: str = "",
+    states: Sequence[str] = (),
+    where: str = "",
+    sort: str = "",
+    descending: bool | None = None,
+    limit: int | None = None,
+    params: str = "",
+    metrics: str = "",
+    only_changed: bool = False,
+) -> RunList:
+    """The runs of `experiment` (of all, without one), at most `limit` of them.
+
+    `params` and `metrics` are patterns like `train.*` that choose the columns; with `only_changed` metrics that are the
+    same in every run are no columns either. Raises `NotFound` for an experiment that never was, `BadInput` for a bad
+    condition or an unknown name to sort by.
+    """
+    directions = project.file.metrics
+    found = []
+    if not experiment or _has_record(project, experiment):
+        found = project.journal.runs(
+            experiment=experiment or None,
+            states=tuple(states) or None,
+            where=where or None,
+            sort=sort or None,
+            descending=descending,
+            limit=None if limit is None else limit + 1,
+            directions=directions,
+        )
+    if not (where or sort or descending is not None):
+        found = _with_live(project, found, experiment, states)
+    shown = found if limit is None else found[:limit]
+    return RunList(
+        tuple(shown),
+        metric_columns(shown, directions, metrics, only_changed),
+        param_columns(shown, params),
+        dict(directions),
+        len(found) > len(shown),
+    )
+
+
+def metric_columns(
+    rows: Sequence[RunRow], declared: Iterable[str], pattern: str = "", only_changed: bool = False
+) -> tuple[str, ...]:
+    """The metrics of `rows` in the order of their weight; those that match `pattern` if one is given."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        for name in row.metrics:
+            counts[name] = counts.get(name, 0) + 1
+    first = [name for name in declared if name in counts]
+    rest = sorted(counts.keys() - set(first), key=lambda name: (-counts[name], name))
+    names = _matching([*first, *rest], pattern)
+    if only_changed:
+        names = [name for name in names if len({row.metrics.get(name) for row in rows}) > 1]
+    return tuple(names)
+
+
+def param_columns(rows: Sequence[RunRow], pattern: str = "") -> tuple[str, ...]:
+    """The parameters whose values differ among `rows`, or, with a `pattern`, all those that match it."""
+    first: dict[str, object] = {}
+    count: dict[str, int] = {}
+    differing: set[str] = set()
+    for row in rows:
+        for key, value in row.params.items():
+            count[key] = count.get(key, 0) + 1
+            # 1 and true are equal in Python, and not the same setting.
+            if key in first and (value != first[key] or type(value) is not type(first[key])):
+                differing.add(key)
+            first.setdefault(key, value)
+    if pattern:
+        return tuple(_matching(list(first), pattern))
+    return tuple(key for key in first if key in differing or count[key] < len(rows))
+
+
+def _matching(names: list[str], pattern: str) -> list[str]:
+    if not pattern:
+        return names
+    from fnmatch import fnmatchcase
+
+    patterns = [part.strip() for part in pattern.split(",") if part.strip()]
+    return [name for name in names if any(fnmatchcase(name, part) for part in patterns)]
+
+
+def _with_live(project: Project, found: list[RunRow], experiment: str, states: Sequence[str]) -> list[RunRow]:
+    """`found` with the runs in progress on this machine before them: the journal gets a run when it has ended."""
+    if states and "running" not in states:
+        return found
+    from axil.runs.rundir import live
+
+    known = {row.id for row in found}
+    running = [
+        RunRow(run.id, run.experiment, "running", run.time, 0.0, "", "", {}, {})
+        for run in live(project.runs_folder)
+        if run.id not in known and experiment in ("", run.experiment)
+    ]
+    return sorted([*running, *found], key=lambda row: row.id, reverse=True) if running else found
+
+
+def _has_record(project: Project, experiment: str) -> bool:
+    """Whether the journal knows `experiment`; a branch it does not know just has no runs. Raises `NotFound`."""
+    from axil.git.refs import list_refs
+
+    names = set(project.journal.experiments())
+    if experiment in names:
+        return True
+    names |= {ref.removeprefix("refs/heads/") for ref in list_refs(project.git, "refs/heads/")}
+    if experiment in (*names, project.head.branch):
+        return False
+    import difflib
+
+    close = difflib.get_close_matches(experiment, names, 3, 0.5)
+    why = f"did you mean {' or '.join(close)}?" if close else ""
+    raise NotFound(f"there is no experiment {experiment}", why, "axil tree --all lists them")

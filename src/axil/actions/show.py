@@ -1,0 +1,140 @@
+"""Everything about one experiment or one run, in one value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.errors import AxilError
+
+if TYPE_CHECKING:
+    from axil.actions.compare import Comparison
+    from axil.formats.record import Run
+    from axil.journal.rows import Experiment, NoteRow, RunRow
+    from axil.project import Project
+
+POINTS = 200
+"""A curve is thinned out to so many values."""
+
+
+class RunView(NamedTuple):
+    """A run with what others wrote about it, and the curves of what it logged step by step."""
+
+    run: Run
+    notes: tuple[NoteRow, ...]
+    directions: dict[str, str]
+    """Metric -> "max" or "min", as the project declares."""
+    curves: dict[str, tuple[float, ...]]
+    """Metric -> its values in the order of the steps, at most 200 of them."""
+
+
+class ExperimentView(NamedTuple):
+    """An experiment: where it comes from, what it came to, and what differs from its parent."""
+
+    experiment: Experiment
+    current: bool
+    children: tuple[str, ...]
+    notes: tuple[NoteRow, ...]
+    states: dict[str, int]
+    """State -> how many of its runs are in it."""
+    latest: RunRow | None
+    best: RunRow | None
+    """Of its succeeded runs, by the headline metric."""
+    directions: dict[str, str]
+    changes: Comparison | None
+    """The parent against this experiment, only what differs; None for a baseline."""
+
+
+def show(project: Project, name: str = "") -> ExperimentView | RunView:
+    """The experiment or run called `name`; the experiment of the work tree without one. Raises `NotFound`."""
+    from axil.actions.targets import resolve
+
+    target = resolve(project, name)
+    if target.run is not None:
+        return show_run(project, target.run)
+    assert target.experiment is not None
+    return show_experiment(project, target.experiment)
+
+
+def show_run(project: Project, run: Run) -> RunView:
+    """The view of `run`; curves that are not on this machine are left out."""
+    notes = tuple(project.journal.notes(run.id))
+    return RunView(run, notes, dict(project.file.metrics), curves(project, run))
+
+
+def curves(project: Project, run: Run) -> dict[str, tuple[float, ...]]:
+    """Metric -> values over the steps, thinned out; of a run in progress as far as it has come."""
+    import os
+
+    from axil.formats.series import points
+    from axil.runs.rundir import SERIES, RunDir
+
+    try:
+        if run.series:
+            data = project.store.read(bytes.fromhex(run.series))
+        else:
+            with open(RunDir(os.path.join(project.runs_folder, run.id)).file(SERIES), "rb") as file:
+                data = file.read()
+    except (OSError, AxilError):
+        return {}
+    found: dict[tuple[str, str], list[float]] = {}
+    for point in points(data):
+        found.setdefault((point.stage, point.name), []).append(point.value)
+    names = [name for _, name in found]
+    return {
+        name if names.count(name) == 1 else f"{stage}/{name}": _thinned(values)
+        for (stage, name), values in found.items()
+    }
+
+
+def _thinned(values: list[float]) -> tuple[float, ...]:
+    """At most `POINTS` of `values`, evenly spread, the first and the last among them."""
+    if len(values) <= POINTS:
+        return tuple(values)
+    last = len(values) - 1
+    return tuple(values[round(number * last / (POINTS - 1))] for number in range(POINTS))
+
+
+def show_experiment(project: Project, experiment: Experiment) -> ExperimentView:
+    """The view of `experiment`."""
+    from axil.actions.experiments import experiments
+
+    name = experiment.name
+    journal = project.journal
+    directions = dict(project.file.metrics)
+    rows = journal.runs(experiment=name) if name in journal.experiments() else []
+    states: dict[str, int] = {}
+    for row in rows:
+        states[row.state] = states.get(row.state, 0) + 1
+    return ExperimentView(
+        experiment,
+        name == project.head.branch,
+        tuple(sorted(each.name for each in experiments(project).values() if each.parent == name)),
+        tuple(journal.notes(name)),
+        states,
+        rows[0] if rows else None,
+        _best(rows, directions),
+        directions,
+        _changes(project, experiment),
+    )
+
+
+def _best(rows: list[RunRow], directions: dict[str, str]) -> RunRow | None:
+    metric, direction = next(iter(directions.items()), ("", ""))
+    candidates = [row for row in rows if row.state == "succeeded" and metric in row.metrics]
+    if not candidates:
+        return None
+    return (max if direction == "max" else min)(candidates, key=lambda row: row.metrics[metric])
+
+
+def _changes(project: Project, experiment: Experiment) -> Comparison | None:
+    from axil.actions.compare import compare_chosen
+    from axil.actions.targets import choose
+
+    if experiment.parent is None or not experiment.tip:
+        return None
+    try:
+        sides = [choose(project, experiment.parent), choose(project, experiment.name)]
+        return compare_chosen(project, sides, only_changed=True)
+    except AxilError:
+        # The parent was deleted, or its history is not in this clone: the rest of the view stands without it.
+        return None
