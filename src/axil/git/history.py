@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from axil.git.diff import parse_raw
-from axil.git.process import GLOBS, Git, failure, no_option, text
+from axil.git.process import GLOBS, Git, failure, no_option, split_nul, text
 
 
 class Commit(NamedTuple):
@@ -109,9 +109,8 @@ def blobs_at(git: Git, pattern: str, revisions: Iterable[str]) -> dict[str, set[
         input=stdin,
         env=GLOBS,
     )
-    items = [item.lstrip("\n") for item in text(out).split("\0")]
     found: dict[str, set[str]] = {}
-    for change in parse_raw([item for item in items if item]):
+    for change in parse_raw(split_nul(out)):
         for oid, mode in ((change.old, change.old_mode), (change.new, change.new_mode)):
             if oid and mode != "160000":
                 found.setdefault(oid, set()).add(change.path)

@@ -23,6 +23,11 @@ class Repository(NamedTuple):
     shallow: bool
     object_format: str = "sha1"
 
+    @property
+    def worktree_id(self) -> str:
+        """What tells this work tree from the others, wherever the repository is moved: "." is the main one."""
+        return os.path.relpath(self.git_dir, self.common_dir)
+
     def git(self) -> Git:
         """git at the root of the work tree."""
         return Git(self.top, git_dir=self.git_dir)
