@@ -35,7 +35,7 @@ class RunLogs(NamedTuple):
 
 
 def logs(project: Project, name: str, stage: str = "", *, tail: int | None = None) -> RunLogs:
-    """The logs of the run `name` (of an experiment: its latest), of one `stage` or of all; the last `tail` lines of each.
+    """The logs of the run `name` (of an experiment: its latest), of one `stage` or all; the last `tail` lines of each.
 
     Raises `NotFound` for an unknown run or stage.
     """

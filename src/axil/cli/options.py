@@ -199,9 +199,9 @@ def add_target(
     completing(parser.add_argument(name, help=help, **options), "targets")
 
 
-def add_stages(parser: argparse.ArgumentParser, help: str, name: str = "stages") -> None:
-    """Any number of stage names."""
-    completing(parser.add_argument(name, metavar="STAGE", nargs="*", help=help), "stages")
+def add_stages(parser: argparse.ArgumentParser, help: str, name: str = "stages", nargs: str = "*") -> None:
+    """Any number of stage names (or as many as `nargs` says)."""
+    completing(parser.add_argument(name, metavar="STAGE", nargs=nargs, help=help), "stages")
 
 
 def add_paths(

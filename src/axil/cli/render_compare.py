@@ -1,0 +1,204 @@
+"""A comparison as one table: for a terminal, as Markdown, as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.cli.format import age, count, delta, duration, number, short, size
+from axil.cli.style import SYMBOLS
+from axil.cli.tables import Cell, Column, comma_separated, markdown, table
+
+if TYPE_CHECKING:
+    from axil.actions.compare import Comparison, Side
+    from axil.actions.contents import ContentChange
+    from axil.cli.face import Face
+
+FILES = 15
+"""So many files are listed for each part; `-v`, `--md`, `--csv` and `--json` list all."""
+
+
+class Line(NamedTuple):
+    """One row: a cell for each side, and what stands behind each (a difference), the first side's always empty."""
+
+    section: str
+    name: str
+    cells: tuple[object, ...]
+    behind: tuple[Cell, ...] = ()
+
+
+def render(face: Face, comparison: Comparison) -> None:
+    """Print it as one table, section by section."""
+    from axil.cli.tables import Cell
+
+    lines = list(_lines(comparison))
+    shown = lines if face.verbose else list(_shortened(lines))
+    with_behind = any(cell.text for line in shown for cell in line.behind)
+    columns = [Column("", flexible=True)]
+    for place, side in enumerate(comparison.sides):
+        columns.append(Column(side.label, flexible=True))
+        if place and with_behind:
+            columns.append(Column(""))
+    rows: list[list[Cell]] = []
+    section = ""
+    for line in [*_heading(face, comparison), *shown]:
+        if line.section != section:
+            section = line.section
+            rows.append([Cell(section, "bold"), *[Cell("")] * (len(columns) - 1)])
+        row = [Cell(f"  {line.name}" if line.section else line.name, "" if line.section else "dim")]
+        for place, value in enumerate(line.cells):
+            row.append(value if isinstance(value, Cell) else Cell("" if value is None else number(value)))
+            if place and with_behind:
+                row.append(line.behind[place] if line.behind else Cell(""))
+        rows.append(row)
+    table(face, columns, rows)
+    for label, problem in _problems(comparison):
+        face.warn(f"{label}: {problem}")
+    if not lines:
+        face.note("no differences")
+    elif len(shown) < len(lines):
+        face.hint("-v lists every file")
+
+
+def export(comparison: Comparison, *, as_markdown: bool) -> str:
+    """The same rows with a column for the section; CSV has full numbers."""
+    labels = [side.label for side in comparison.sides]
+    titles = ["section", "name", *labels, *(f"change {label}" for label in labels[1:])]
+    rows = []
+    for line in [*_plain_heading(comparison), *_lines(comparison)]:
+        behind = [cell.text for cell in line.behind[1:]] or [""] * (len(labels) - 1)
+        rows.append([line.section, line.name, *map(_bare, line.cells), *behind])
+    if not as_markdown:
+        return comma_separated(titles, rows)
+    text = [[cell if isinstance(cell, str) else "" if cell is None else number(cell) for cell in row] for row in rows]
+    return markdown(titles, text, right=[False, False] + [True] * (len(titles) - 2))
+
+
+def _bare(value: object) -> object:
+    return value.text if isinstance(value, Cell) else value
+
+
+def _heading(face: Face, comparison: Comparison) -> list[Line]:
+    """Which run stands for each side."""
+    sides, now = comparison.sides, face.now()
+    lines = [Line("", "run", tuple(_run_cell(face, side, now) for side in sides))]
+    if any(side.seconds for side in sides):
+        cells = tuple(Cell(duration(side.seconds) if side.seconds else "", "dim") for side in sides)
+        lines.append(Line("", "time", cells))
+    if any(side.message for side in sides):
+        lines.append(Line("", "message", tuple(Cell(side.message.split("\n", 1)[0]) for side in sides)))
+    return lines
+
+
+def _run_cell(face: Face, side: Side, now: float) -> Cell:
+    if not side.run:
+        return Cell("no run yet", "dim")
+    symbol, word, color = SYMBOLS.get(side.state, ("?", side.state, ""))
+    state = symbol if face.style.unicode else word
+    return Cell(f"{short(side.run)} {state} {age(now - side.time)}", color)
+
+
+def _plain_heading(comparison: Comparison) -> list[Line]:
+    sides = comparison.sides
+    return [
+        Line("run", "id", tuple(side.run for side in sides)),
+        Line("run", "state", tuple(side.state for side in sides)),
+        Line("run", "seconds", tuple(side.seconds or None for side in sides)),
+        Line("run", "message", tuple(side.message for side in sides)),
+    ]
+
+
+def _lines(comparison: Comparison) -> Iterator[Line]:
+    labels = [side.label for side in comparison.sides]
+    for metric in comparison.metrics:
+        behind = [Cell("")]
+        for label in labels[1:]:
+            better = metric.better.get(label)
+            color = "" if better is None else "green" if better else "red"
+            behind.append(Cell(delta(metric.deltas[label]) if label in metric.deltas else "", color))
+        yield Line("metrics", metric.name, tuple(metric.values.get(label) for label in labels), tuple(behind))
+    for param in comparison.params:
+        cells = tuple(
+            Cell(number(param.values[label]), "yellow" if param.changed else "")
+            if label in param.values
+            else Cell("–", "dim")
+            for label in labels
+        )
+        yield Line("params", param.key, cells)
+    yield from _code_lines(comparison, labels)
+    for section, diffs in (("data", comparison.data), ("outputs", comparison.outputs)):
+        found = [{change.path: change for change in diff.paths} for diff in diffs]
+        for path in sorted({path for changes in found for path in changes}):
+            yield _content_line(section, path, [changes.get(path) for changes in found])
+    for fact in comparison.environment:
+        cells = tuple(Cell(fact.values.get(label, "–"), "yellow" if fact.changed else "") for label in labels)
+        yield Line("environment", fact.name, cells)
+
+
+def _code_lines(comparison: Comparison, labels: list[str]) -> Iterator[Line]:
+    files = {diff.label: {file.path: file for file in diff.files} for diff in comparison.code}
+    for path in sorted({path for each in files.values() for path in each}):
+        cells = [Cell("")]
+        name = path
+        for label in labels[1:]:
+            file = files[label].get(path)
+            if file is None:
+                cells.append(Cell("same", "dim"))
+                continue
+            if file.old_path and len(labels) == 2:
+                name = f"{file.old_path} → {path}"
+            lines = "binary" if file.added is None else f"+{file.added} −{file.removed}"
+            word = "" if file.kind in ("changed", "renamed") else f" {file.kind}"
+            cells.append(Cell(lines + word, "yellow"))
+        yield Line("code", name, tuple(cells))
+
+
+def _content_line(section: str, path: str, changes: list[ContentChange | None]) -> Line:
+    base = next((change.old_size for change in changes if change is not None), None)
+    cells = [Cell("–" if base is None else size(base), "dim")]
+    for change in changes:
+        if change is None:
+            cells.append(Cell("–", "dim"))
+        elif change.state == "same":
+            cells.append(Cell("same", "dim"))
+        else:
+            cells.append(Cell(in_words(change), "yellow"))
+    return Line(section, path, tuple(cells))
+
+
+def in_words(change: ContentChange) -> str:
+    """`100 changed`, `+3 −1 ~2 files`, `added (12 files, 3.4 MB)`."""
+    if change.state in ("added", "removed"):
+        files = change.added if change.state == "added" else change.removed
+        amount = change.new_size if change.state == "added" else change.old_size
+        return f"{change.state} ({count(files, 'file')}{'' if amount is None else ', ' + size(amount)})"
+    if change.problem:
+        return "changed (not here)"
+    parts = [(change.added, "+"), (change.removed, "−"), (change.changed, "~")]
+    given = [f"{sign}{amount:,}" for amount, sign in parts if amount]
+    if change.added + change.removed + change.changed == 1 and change.files and change.files[0].path == change.path:
+        old, new = change.old_size or 0, change.new_size or 0
+        return "changed" if old == new else f"changed ({size(old)} → {size(new)})"
+    return f"{' '.join(given)} files" if given else "changed"
+
+
+def _shortened(lines: list[Line]) -> Iterator[Line]:
+    """`lines` without the long tails: many files of code, and what is the same in the environment."""
+    counts: dict[str, int] = {}
+    for line in lines:
+        if line.section == "environment" and not any(isinstance(c, Cell) and c.color == "yellow" for c in line.cells):
+            continue
+        counts[line.section] = counts.get(line.section, 0) + 1
+        if line.section != "code" or counts["code"] <= FILES:
+            yield line
+    if counts.get("code", 0) > FILES:
+        yield Line("code", f"… {counts['code'] - FILES} more files", ("",) * len(lines[0].cells))
+
+
+def _problems(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What could not be compared, each once."""
+    seen = set()
+    for diff in (*comparison.code, *comparison.data, *comparison.outputs):
+        if diff.problem and (diff.label, diff.problem) not in seen:
+            seen.add((diff.label, diff.problem))
+            yield diff.label, diff.problem
