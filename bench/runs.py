@@ -65,7 +65,7 @@ def made_runs(count: int, author: str) -> Iterator[Run]:
     start = 1_700_000_000.0
     for number in range(count):
         time = start + number
-        id = new_id(partial(float, time))
+        run_id = new_id(partial(float, time))
         params = {f"p{i}": chance.randrange(64) if i % 2 else round(chance.random(), 4) for i in range(10)}
         metrics = {f"m{i}": chance.random() for i in range(10)}
         stage = StageRecord(
@@ -73,7 +73,7 @@ def made_runs(count: int, author: str) -> Iterator[Run]:
             params=dict(params), metrics=metrics, started=time, seconds=0.5, exit_code=0,
         )  # fmt: skip
         yield Run(
-            id=id, time=time, author=author, experiment="main", state="succeeded",
+            id=run_id, time=time, author=author, experiment="main", state="succeeded",
             ended=time + 0.6, host="bench", exit_code=0, stages=[stage], params=dict(params), metrics=metrics,
         )  # fmt: skip
 
