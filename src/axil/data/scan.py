@@ -75,6 +75,11 @@ def list_folder(path: bytes, everything: bool) -> Listing:
     return Listing(names, bytes([odd.get(name, FILE_KIND) for name in names]))
 
 
+def temporary_name() -> bytes:
+    """A fresh name for which `is_temporary` holds."""
+    return _TEMPORARY + os.urandom(8).hex().encode()
+
+
 def is_temporary(name: bytes) -> bool:
     """Whether axil made this file for a moment, and perhaps was killed before it could remove it: it is no data."""
     return name.startswith(_TEMPORARY)
@@ -133,7 +138,7 @@ def now_of(folder: bytes, clock: Clock) -> int:
                 return _changed(os.open(folder, flags | os.O_TMPFILE, 0o600))
             except OSError:
                 pass
-        name = os.path.join(folder, _TEMPORARY + os.urandom(8).hex().encode())
+        name = os.path.join(folder, temporary_name())
         fd = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600)
         os.unlink(name)
         return _changed(fd)

@@ -1,0 +1,102 @@
+"""The `.gitignore` beside a pointer: keeps tracked data out of git (docs/formats/gitignore.md).
+
+axil's lines stand sorted in a block under its own comment; every other line is the user's and stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+
+from axil.base.atomic import write_atomic
+from axil.errors import AxilError, BadInput
+
+HEADER = b"# data kept by axil"
+NAME = ".gitignore"
+
+
+def ensure_ignored(root: str, path: str) -> str | None:
+    """Make git ignore the tracked `path`; returns the `.gitignore` (project path) if it had to be changed.
+
+    Atomic. Raises `BadInput` if that file is a link.
+    """
+    lines = _read(root, path)
+    wanted = pattern(path)
+    if wanted in lines:
+        return None
+    start, end = _block(lines)
+    if start < 0:
+        if lines and lines[-1]:
+            lines.append(b"")
+        lines += [HEADER, wanted]
+    else:
+        lines[start + 1 : end] = sorted({*lines[start + 1 : end], wanted})
+    return _write(root, path, lines)
+
+
+def ensure_not_ignored(root: str, path: str) -> str | None:
+    """Take axil's line for `path` away again; returns the `.gitignore` (project path) if it was changed.
+
+    A file of which nothing is left is removed. The same line written by the user stays.
+    """
+    lines = _read(root, path)
+    start, end = _block(lines)
+    unwanted = pattern(path)
+    if unwanted not in lines[start + 1 : end]:
+        return None
+    kept = [line for line in lines[start + 1 : end] if line != unwanted]
+    lines[start:end] = [HEADER, *kept] if kept else []
+    while lines and not lines[-1]:
+        lines.pop()
+    return _write(root, path, lines)
+
+
+def pattern(path: str) -> bytes:
+    """The line that matches exactly the last part of `path` in its own folder."""
+    name = os.fsencode(os.path.basename(path))
+    escaped = b"".join(
+        b"\\" + char if char in b"*?[\\" else char for char in (name[at : at + 1] for at in range(len(name)))
+    )
+    if escaped.endswith(b" "):
+        escaped = escaped[:-1] + b"\\ "
+    return b"/" + escaped
+
+
+def _block(lines: list[bytes]) -> tuple[int, int]:
+    """Where axil's block starts (its header, -1 for none) and the index after its last line."""
+    if HEADER not in lines:
+        return -1, 0
+    start = lines.index(HEADER)
+    end = start + 1
+    while end < len(lines) and lines[end].startswith(b"/"):
+        end += 1
+    return start, end
+
+
+def _read(root: str, path: str) -> list[bytes]:
+    name = os.path.join(os.path.dirname(path), NAME)
+    full = os.path.join(root, name)
+    if os.path.islink(full):
+        raise BadInput(f"{name} is a symbolic link", "git does not follow it", "replace it by a plain file")
+    try:
+        with open(full, "rb") as file:
+            data = file.read()
+            return data.removesuffix(b"\n").split(b"\n") if data else []
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise AxilError(f"{name} could not be read", error.strerror or str(error)) from None
+
+
+def _write(root: str, path: str, lines: list[bytes]) -> str:
+    name = os.path.join(os.path.dirname(path), NAME)
+    full = os.path.join(root, name)
+    try:
+        if lines:
+            write_atomic(full, b"\n".join(lines) + b"\n")
+        else:
+            os.unlink(full)
+    except OSError as error:
+        raise AxilError(
+            f"{name} could not be written", error.strerror or str(error), "mend the cause and try again"
+        ) from None
+    return name

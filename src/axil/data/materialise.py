@@ -1,0 +1,278 @@
+"""Brings tracked data in the work tree from one state to another, touching only what differs.
+
+Nothing that exists nowhere else is overwritten or removed unless forced, and then it is saved first. A crash at any
+moment leaves files that are as in the old or as in the new state, so the same call finishes the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from axil.base.hashing import Oid
+from axil.base.progress import SILENT, Progress
+from axil.data import scan
+from axil.data.diff import DIR_KIND
+from axil.data.index import Update, WorkTreeIndex
+from axil.data.plan import MARK, Plan, listed, plan_switch
+from axil.data.rows import ZERO_STAT, Columns, Folder, Known, Summary, pack_stat
+from axil.errors import AxilError, Blocked
+from axil.formats.pointer import Pointer
+from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
+from axil.store import Placed, Store
+
+__all__ = ["Applied", "Saved", "Target", "apply", "check", "materialise", "plan_switch"]
+
+
+class Target(NamedTuple):
+    """A tracked path with what it was (see `WorkTreeIndex.tracked`) and what it shall be; None is no data."""
+
+    path: str
+    old: Pointer | None
+    new: Pointer | None
+
+
+class Saved(NamedTuple):
+    """Edits put into the store before they were overwritten: a tree of them, relative to the tracked `path`."""
+
+    path: str
+    content: Pointer
+    files: dict[str, Oid]
+    """Project path -> blob."""
+
+
+class Applied(NamedTuple):
+    """What was done: files and links written, files and links removed, and edits saved first."""
+
+    written: int
+    removed: int
+    saved: list[Saved]
+
+
+def materialise(
+    index: WorkTreeIndex,
+    store: Store,
+    root: str,
+    targets: Sequence[Target],
+    *,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Applied:
+    """Bring all `targets` to their new state: all are planned and checked before the first one is touched.
+
+    Raises `Blocked` (with the paths) if unsaved edits are in the way and not `force`, and what `plan_switch` raises.
+    """
+    plans = [plan_switch(index, store, root, path, old, new, progress=progress) for path, old, new in targets]
+    if not force:
+        check(plans)
+    written = removed = 0
+    saved: list[Saved] = []
+    for plan in plans:
+        done = apply(index, store, root, plan, force=force, progress=progress)
+        written, removed = written + done.written, removed + done.removed
+        saved += done.saved
+    return Applied(written, removed, saved)
+
+
+def check(plans: Sequence[Plan]) -> None:
+    """Raise `Blocked`, with the paths, if any plan would overwrite or remove unsaved edits."""
+    paths = [path for plan in plans for path in plan.unsaved]
+    if paths:
+        raise Blocked(
+            f"{len(paths)} unsaved edit{'s' if len(paths) > 1 else ''} in tracked data would be lost",
+            listed(paths),
+            "keep them with `axil add`, or go on with --force (they are saved to the store first)",
+            tuple(os.fsdecode(path) for path in paths),
+        )
+
+
+def apply(
+    index: WorkTreeIndex, store: Store, root: str, plan: Plan, *, force: bool = False, progress: Progress = SILENT
+) -> Applied:
+    """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed."""
+    if not force:
+        check([plan])
+    top = os.fsencode(root)
+    saved = [_rescue(store, top, plan, progress)] if plan.unsaved else []
+    key = os.fsencode(plan.path)
+    if plan.empty:
+        _remember(index, plan, {})
+        return Applied(0, 0, saved)
+    if index.cached(MARK, key):
+        _sweep(top, key)
+    index.remember(MARK, {key: b"1"})
+    try:
+        for path in plan.clear:
+            _clear(os.path.join(top, path))
+        for path in plan.folders:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.join(top, path))
+        known = _write(index, store, top, plan, progress)
+        removed = _remove(top, plan)
+    except OSError as error:
+        shown = os.path.relpath(os.fsdecode(error.filename), root) if error.filename else plan.path
+        raise AxilError(
+            f"{shown} could not be changed",
+            error.strerror or str(error),
+            "mend the cause and give the same command again: it goes on where it stopped",
+        ) from None
+    _remember(index, plan, known)
+    index.remember(MARK, {key: b""})
+    return Applied(len(known), removed, saved)
+
+
+def _rescue(store: Store, top: bytes, plan: Plan, progress: Progress) -> Saved:
+    """Store the edits that are about to be overwritten, as a tree of the same shape."""
+    base = os.fsencode(plan.path)
+    blobs: dict[bytes, Entry] = {}
+    with store.batch() as batch:
+        files = []
+        for path in plan.unsaved:
+            full = os.path.join(top, path)
+            if os.path.islink(full):
+                target = os.readlink(full)
+                blobs[path] = Entry(os.path.basename(path), LINK[0], len(target), batch.put_bytes(target))
+            else:
+                files.append(path)
+        answers = batch.put_files([os.fsdecode(os.path.join(top, path)) for path in files], progress)
+        for path, answer in zip(files, answers, strict=True):
+            if isinstance(answer, OSError):
+                raise AxilError(
+                    f"{os.fsdecode(path)} could not be saved", answer.strerror or str(answer), "nothing was changed"
+                )
+            kind = EXEC if answer.executable else FILE
+            blobs[path] = Entry(os.path.basename(path), kind[0], answer.size, answer.oid)
+        if list(blobs) == [base]:
+            entry = blobs[base]
+            content = Pointer("file", entry.oid, entry.size, 1, entry.kind == EXEC[0])
+        else:
+            inside = {path[len(base) + 1 :]: entry for path, entry in blobs.items() if path != base}
+            tree = _put_nested(batch.put_tree, inside)
+            content = Pointer("tree", tree.oid, tree.size, len(inside))
+        batch.commit()
+    return Saved(plan.path, content, {os.fsdecode(path): entry.oid for path, entry in blobs.items()})
+
+
+def _put_nested(put_tree: Callable[[list[Entry]], Oid], inside: dict[bytes, Entry]) -> Entry:
+    """Store the tree of `inside` (relative path -> entry)."""
+    entries: list[Entry] = []
+    folders: dict[bytes, dict[bytes, Entry]] = {}
+    for path, entry in inside.items():
+        name, slash, rest = path.partition(b"/")
+        if slash:
+            folders.setdefault(name, {})[rest] = entry
+        else:
+            entries.append(entry)
+    entries += [_put_nested(put_tree, below)._replace(name=name) for name, below in folders.items()]
+    return Entry(b"", DIR_KIND, sum(entry.size for entry in entries), put_tree(entries))
+
+
+def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress: Progress) -> dict[bytes, Known]:
+    """Write files and links, each first beside its place and then renamed; returns what the index may know of them."""
+    items = [
+        (entry.oid, entry.size, os.fsdecode(os.path.join(top, path)), entry.kind == EXEC[0])
+        for path, entry in plan.files
+    ]
+    stats: list[Placed] = store.place_files(items, progress) if items else []
+    for path, entry in plan.links:
+        full = os.path.join(top, path)
+        temporary = os.path.join(os.path.dirname(full), scan.temporary_name())
+        os.symlink(store.read(entry.oid), temporary)
+        os.rename(temporary, full)
+        found = os.lstat(full)
+        stats.append(Placed(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+    if not stats:
+        return {}
+    # Taken last: what another process changes after this moment has a later ctime than the entries we trust.
+    stamp = scan.now_of(os.path.dirname(os.path.join(top, os.fsencode(plan.path))), index.clock)
+    return {
+        path: Known(entry.kind, pack_stat(*stat, stamp), entry.oid)
+        for (path, entry), stat in zip([*plan.files, *plan.links], stats, strict=True)
+    }
+
+
+def _remove(top: bytes, plan: Plan) -> int:
+    for path in plan.gone:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(os.path.join(top, path))
+    for path in plan.gone_folders:
+        # A folder that holds something untracked stays.
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(top, path))
+    return len(plan.gone)
+
+
+def _clear(full: bytes) -> None:
+    """Remove a file or link, or a folder with all in it; follows no link."""
+    if os.path.islink(full) or not os.path.isdir(full):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(full)
+        return
+    with os.scandir(full) as entries:
+        paths = [entry.path for entry in entries]
+    for path in paths:
+        _clear(path)
+    os.rmdir(full)
+
+
+def _sweep(top: bytes, path: bytes) -> None:
+    """Remove the temporary files that a killed switch left in the tracked `path`."""
+    todo = [os.path.join(top, path)]
+    while todo:
+        folder = todo.pop()
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            continue
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
+                elif scan.is_temporary(entry.name):
+                    os.unlink(entry.path)
+
+
+def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> None:
+    """Bring the index rows of the touched folders, and the tracked root, to the new state."""
+    base = os.fsencode(plan.path)
+    touched: dict[bytes, dict[bytes, Known | None]] = {folder: {} for folder in [*plan.pairs, *plan.trees]}
+
+    def note(path: bytes, entry: Known | None) -> None:
+        folder, _, name = path.rpartition(b"/")
+        touched.setdefault(folder, {})[name] = entry
+
+    for path in [*plan.gone, *plan.dropped, *plan.clear]:
+        if path != base or path not in plan.dropped:
+            note(path, None)
+    for path, entry in [*plan.kept.items(), *known.items()]:
+        note(path, entry)
+    for path, new in [*plan.trees.items(), *((path, pair[1]) for path, pair in plan.pairs.items())]:
+        if path != base:
+            note(path, Known(DIR[0], ZERO_STAT, new.oid))
+    made = set(plan.folders)
+    updates: dict[bytes, Update] = {}
+    for folder, entries in touched.items():
+        row = None if folder in made else plan.rows.get(folder)
+        columns = Columns.of(row)
+        for name, value in entries.items():
+            if value is None:
+                columns.drop(name)
+            else:
+                columns.put(name, value)
+        updates[folder] = Update(row, columns.cut(row), _summary(plan, folder, row, made))
+    dropped = [path for path in plan.dropped if path not in updates]
+    index.write(updates, dropped)
+    index.set_tracked(plan.path, plan.new)
+
+
+def _summary(plan: Plan, folder: bytes, row: Folder | None, made: set[bytes]) -> Summary | None:
+    """A row's summary where the row surely is the new tree: made from nothing, or patched from the whole old tree."""
+    count = plan.counts.get(folder, 0)
+    if folder in made and folder in plan.trees:
+        new = plan.trees[folder]
+        return Summary(new.oid, new.size, count, True)
+    if folder in plan.pairs and row is not None and row.summary is not None:
+        old, new = plan.pairs[folder]
+        if row.summary.oid == old.oid:
+            return Summary(new.oid, new.size, row.summary.files + count, True)
+    return None
