@@ -152,8 +152,9 @@ class Journal:
     def notes(self, target: str) -> list[NoteRow]:
         """Notes about the experiment or the run (a whole id) `target`, the oldest first; [] if there is none."""
         known = self.experiments().get(target)
-        identity = known.identity if known else f"{target}@"
-        return self._ask(lambda db: reading.notes(db, identity, target if is_id(target) else ""))
+        if known is None and not is_id(target):
+            return []
+        return self._ask(lambda db: reading.notes(db, known.identity if known else "", target))
 
     def metric_names(self) -> list[str]:
         """Names of all metrics ever recorded."""

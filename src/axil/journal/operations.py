@@ -256,15 +256,15 @@ def _content(value: object) -> str | None:
     return None if value is None else _matched(value, _CONTENT, "content")
 
 
-def _file(value: object) -> GitFile | None:
+def _file(value: Any) -> GitFile | None:
     if value is None:
         return None
-    mode, blob = value  # type: ignore[misc]
+    mode, blob = value
     return GitFile(_matched(mode, _MODE, "mode"), _matched(blob, _HEX, "blob"))
 
 
-def _head(value: object) -> Head:
-    branch, commit = value  # type: ignore[misc]
+def _head(value: Any) -> Head:
+    branch, commit = value
     return Head(None if branch is None else _text(branch, "branch"), _git(commit))
 
 

@@ -93,7 +93,7 @@ def _suggestion(name: str, known: Known) -> str:
 
     plain = [*known.metrics, *known.params, *BUILT_INS]
     named = [f"metrics.{n}" for n in known.metrics] + [f"params.{n}" for n in known.params]
-    near = get_close_matches(name, sorted({*plain, *named} if "." in name else {*plain}), n=3, cutoff=0.6)
+    near = get_close_matches(name, sorted({*plain, *named} if "." in name else {*plain}), n=3, cutoff=0.5)
     if not near:
         near = sorted(n for n in plain if n.endswith(f".{name}"))[:3]
     if near:

@@ -137,11 +137,10 @@ def stages(db: sqlite3.Connection, run_id: str) -> list[StageRow]:
 
 
 def notes(db: sqlite3.Connection, identity: str, run_id: str) -> list[NoteRow]:
-    """Notes about an experiment, or about a run, the oldest first."""
-    sql = "SELECT id, target, text, author, time FROM notes WHERE {} = ? ORDER BY id"
-    by_run = sql.format("identity = '' AND target")
-    rows = db.execute(by_run, (run_id,)) if run_id else db.execute(sql.format("identity"), (identity,))
-    return [NoteRow(*row) for row in rows]
+    """Notes about the experiment `identity`, or, if that is "", about the run; the oldest first."""
+    column, value = ("identity", identity) if identity else ("identity = '' AND target", run_id)
+    sql = f"SELECT id, target, text, author, time FROM notes WHERE {column} = ? ORDER BY id"
+    return [NoteRow(*row) for row in db.execute(sql, (value,))]
 
 
 def outputs(db: sqlite3.Connection, *, retracted: bool) -> Iterator[OutputRef]:
