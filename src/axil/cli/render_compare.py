@@ -197,8 +197,6 @@ def _shortened(lines: list[Line]) -> Iterator[Line]:
 
 def _problems(comparison: Comparison) -> Iterator[tuple[str, str]]:
     """What could not be compared, each once."""
-    seen = set()
-    for diff in (*comparison.code, *comparison.data, *comparison.outputs):
-        if diff.problem and (diff.label, diff.problem) not in seen:
-            seen.add((diff.label, diff.problem))
-            yield diff.label, diff.problem
+    problems = [(diff.label, diff.problem) for diff in comparison.code]
+    problems += [(diff.label, diff.problem) for diff in (*comparison.data, *comparison.outputs)]
+    yield from dict.fromkeys((label, problem) for label, problem in problems if problem)

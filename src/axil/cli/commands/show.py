@@ -1,0 +1,38 @@
+"""Show one experiment or one run in full.
+
+An experiment: where it comes from, its best and latest run, what differs from its parent, notes.
+A run: stages and why they ran, metrics and their curves, params, outputs, environment, the end of a failed log.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from axil.cli.options import add_json, add_target
+
+if TYPE_CHECKING:
+    from axil.actions.show import ExperimentView, RunView
+    from axil.cli.face import Face
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_target(parser, help="an experiment or a run (default: the current experiment)", nargs="?", default="")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, face: Face) -> int:
+    from axil.actions.show import show
+
+    face.show(show(face.project(), args.target), render)
+    return 0
+
+
+def render(face: Face, view: ExperimentView | RunView) -> None:
+    from axil.actions.show import RunView
+    from axil.cli.render_show import render_experiment, render_run
+
+    if isinstance(view, RunView):
+        render_run(face, view)
+    else:
+        render_experiment(face, view)

@@ -1,0 +1,250 @@
+"""One run or one experiment on a page."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from axil.cli.format import age, count, delta, duration, number, short, size
+from axil.cli.style import SYMBOLS, cut, safe
+from axil.cli.tables import Cell, Column, sparkline, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from axil.actions.show import ExperimentView, RunView
+    from axil.cli.face import Face
+    from axil.formats.record import Run, Series, StageRecord
+    from axil.journal.rows import NoteRow, RunRow
+
+
+def render_run(face: Face, view: RunView) -> None:
+    """Print everything about a run, the most wanted first."""
+    run, style = view.run, face.style
+    where = f"  {safe(run.experiment)}" if run.experiment else ""
+    face.line(f"{style.state(run.state, word=True)}  {style.bold('run ' + run.id)}{where}")
+    if run.message:
+        face.line(f"  {safe(run.message)}")
+    facts = [f"started {_moment(run.time)} ({_ago(face.now() - run.time)})"]
+    if run.ended:
+        facts.append(f"took {duration(run.ended - run.time)}")
+    facts.append(f"by {run.author}" + (f" on {run.host}" if run.host else ""))
+    face.line(style.dim("  " + safe(", ".join(facts))))
+    _stages(face, run)
+    _metrics(face, view)
+    _pairs(face, "params", [(key, number(value)) for key, value in run.params.items()])
+    outs = [(path, out) for stage in run.stages for path, out in stage.outs.items()]
+    _pairs(face, "outputs", [(path, size(out.size) + _files(out.kind, out.files)) for path, out in outs])
+    _environment(face, run)
+    _notes(face, view.notes)
+    _tails(face, run)
+    if run.state == "failed":
+        face.hint(f"axil logs {short(run.id)} shows all of it")
+
+
+def _files(kind: str, files: int) -> str:
+    return f", {count(files, 'file')}" if kind == "tree" else ""
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _ago(seconds: float) -> str:
+    words = age(seconds)
+    return "just now" if words == "now" else f"{words} ago"
+
+
+def _section(face: Face, title: str) -> None:
+    face.line()
+    face.line(face.style.bold(title))
+
+
+def _stages(face: Face, run: Run) -> None:
+    if not run.stages:
+        return
+    _section(face, "stages")
+    rows = [_stage_row(face, stage) for stage in run.stages]
+    columns = [Column(""), Column(""), Column("", right=True), Column("", flexible=True)]
+    table(face, columns, rows, indent="  ")
+
+
+def _stage_row(face: Face, stage: StageRecord) -> list[Cell]:
+    symbol, word, color = SYMBOLS.get(stage.state, ("?", stage.state, ""))
+    reason = stage.reason
+    if stage.source:
+        reason = f"result of run {short(stage.source)}" + (f": {reason}" if reason else "")
+    if stage.exit_code:
+        reason = f"exit code {stage.exit_code}" + (f"; {reason}" if reason else "")
+    seconds = duration(stage.seconds) if stage.seconds else stage.state if stage.state in ("cached", "current") else ""
+    state = Cell(symbol if face.style.unicode else word, color)
+    return [state, Cell(stage.name), Cell(seconds, "dim"), Cell(reason, "dim")]
+
+
+def _metrics(face: Face, view: RunView) -> None:
+    run = view.run
+    names = [name for name in view.directions if name in run.metrics]
+    names += sorted(run.metrics.keys() - set(names))
+    names += sorted(view.curves.keys() - set(names))
+    if not names:
+        return
+    _section(face, "metrics")
+    rows = []
+    for name in names:
+        value = run.metrics.get(name)
+        curve = sparkline(view.curves.get(name, ()), unicode=face.style.unicode)
+        steps = _series_words(run.summary.get(name), view.directions.get(name, ""))
+        rows.append(
+            [Cell(name), Cell("" if value is None else number(value), "bold"), Cell(curve, "cyan"), Cell(steps, "dim")]
+        )
+    columns = [Column("", flexible=True), Column("", right=True), Column("", drop=1), Column("", drop=2)]
+    table(face, columns, rows, indent="  ")
+
+
+def _series_words(series: Series | None, direction: str) -> str:
+    """`30 steps, best 0.94`, or the range where nobody said which end is the better one."""
+    if series is None or series.count < 2:
+        return ""
+    if not direction:
+        return f"{series.count:,} steps, {number(series.min)} … {number(series.max)}"
+    return f"{series.count:,} steps, best {number(series.max if direction == 'max' else series.min)}"
+
+
+def _pairs(face: Face, title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    if pairs:
+        _section(face, title)
+        table(face, [Column("", flexible=True), Column("", flexible=True)], pairs, indent="  ")
+
+
+def _environment(face: Face, run: Run) -> None:
+    environment = run.environment
+    facts = [
+        f"{environment.implementation} {environment.python}".strip(),
+        f"{environment.platform} {environment.machine}".strip(),
+        count(environment.cpus, "CPU") if environment.cpus else "",
+        count(len(environment.packages), "package") if environment.packages else "",
+        *environment.locks,
+    ]
+    facts = [fact for fact in facts if fact]
+    if not facts:
+        return
+    _section(face, "environment")
+    face.line("  " + safe(", ".join(facts)))
+    if face.verbose:
+        rows = [[name, version] for name, version in sorted(environment.packages.items())]
+        table(face, [Column(""), Column("")], rows, indent="    ")
+
+
+def _notes(face: Face, notes: Sequence[NoteRow]) -> None:
+    if notes:
+        _section(face, "notes")
+    for note in notes:
+        who = note.author.partition(" <")[0]
+        face.line(face.style.dim(safe(f"  {_moment(note.time)} {who}")))
+        for line in note.text.splitlines():
+            face.line(f"    {safe(line)}")
+
+
+def _tails(face: Face, run: Run) -> None:
+    for stage in run.stages:
+        if stage.tail and stage.state in ("failed", "stopped", "lost"):
+            _section(face, f"the last lines of {stage.name}")
+            for line in stage.tail.splitlines():
+                face.line("  " + face.style.dim("│ " if face.style.unicode else "| ") + line)
+
+
+def render_experiment(face: Face, view: ExperimentView) -> None:
+    """Print where an experiment comes from, what it came to, and what it changes."""
+    experiment, style = view.experiment, face.style
+    marks = "  (current)" * view.current + "  (archived)" * experiment.archived
+    face.line(f"{style.bold(safe(experiment.name))}{style.dim(marks)}")
+    if experiment.hypothesis:
+        face.line(f"  {safe(experiment.hypothesis)}")
+    face.line(style.dim("  " + safe(_origin(face, view))))
+    if view.children:
+        face.line(style.dim("  forked to " + safe(", ".join(view.children))))
+    _results(face, view)
+    if view.changes is not None:
+        _changes(face, view)
+    _notes(face, view.notes)
+    if not view.states:
+        face.hint("axil run makes the first run" if view.current else f"axil switch {experiment.name}, then axil run")
+
+
+def _origin(face: Face, view: ExperimentView) -> str:
+    experiment = view.experiment
+    words = f"fork of {experiment.parent}" if experiment.parent else "baseline"
+    if experiment.parent and experiment.inferred:
+        words += " (as its history says)"
+    if experiment.commit:
+        words += f" at {experiment.commit[:9]}"
+    if experiment.run:
+        words += f", run {short(experiment.run)}"
+    if experiment.author:
+        words += f", by {experiment.author.partition(' <')[0]}"
+    if experiment.created:
+        words += f", {_ago(face.now() - experiment.created)}"
+    return words
+
+
+def _results(face: Face, view: ExperimentView) -> None:
+    if not view.states:
+        return
+    total = sum(view.states.values())
+    states = ", ".join(f"{amount} {state}" for state, amount in view.states.items())
+    _section(face, f"{count(total, 'run')}{face.style.dim(f' ({states})') if len(view.states) > 1 else ''}")
+    rows = []
+    if view.best is not None and (view.latest is None or view.best.id != view.latest.id):
+        rows.append(_run_row(face, "best", view.best, view))
+    if view.latest is not None:
+        same = view.best is not None and view.best.id == view.latest.id and total > 1
+        rows.append(_run_row(face, "latest, best" if same else "latest", view.latest, view))
+    columns = [
+        Column(""),
+        Column(""),
+        Column(""),
+        Column("", right=True),
+        Column("", flexible=True),
+        Column("", flexible=True, drop=1),
+    ]
+    table(face, columns, rows, indent="  ")
+
+
+def _run_row(face: Face, what: str, row: RunRow, view: ExperimentView) -> list[Cell]:
+    symbol, word, color = SYMBOLS.get(row.state, ("?", row.state, ""))
+    names = [name for name in view.directions if name in row.metrics] or sorted(row.metrics)[:3]
+    metrics = "  ".join(f"{name} {number(row.metrics[name])}" for name in names)
+    return [
+        Cell(what, "dim"),
+        Cell(short(row.id), "bold"),
+        Cell(symbol if face.style.unicode else word, color),
+        Cell(_ago(face.now() - row.time), "dim"),
+        Cell(metrics),
+        Cell(row.message.split("\n", 1)[0]),
+    ]
+
+
+def _changes(face: Face, view: ExperimentView) -> None:
+    """What differs from the parent, a line for each thing."""
+    from axil.cli.render_compare import in_words
+
+    changes, style = view.changes, face.style
+    assert changes is not None
+    parent, own = changes.sides[0].label, changes.sides[1].label
+    room = face.width or 200
+    lines = [
+        f"{row.name}  {style.better(delta(row.deltas[own]), row.better[own])}"
+        for row in changes.metrics
+        if row.name in view.directions and own in row.deltas
+    ]
+    for param in changes.params:
+        old, new = (number(param.values[side]) if side in param.values else "–" for side in (parent, own))
+        lines.append(f"{safe(param.key)}  {cut(safe(old), room // 3)} → {style.yellow(cut(safe(new), room // 3))}")
+    for file in changes.code[0].files:
+        amount = "binary" if file.added is None else f"+{file.added} −{file.removed}"
+        lines.append(f"{safe(file.path)}  {style.dim(amount)}")
+    for diff in (changes.data[0], changes.outputs[0]):
+        lines += [f"{safe(change.path)}  {style.dim(in_words(change))}" for change in diff.paths]
+    _section(face, f"against {safe(parent)}")
+    for line in lines or [style.dim("nothing differs yet")]:
+        face.line("  " + line)
