@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +34,7 @@ def test_round_trip(rows: list[Entry]) -> None:
 
 
 @given(directories, st.randoms())
-def test_order_does_not_matter(rows: list[Entry], random) -> None:  # type: ignore[no-untyped-def]
+def test_order_does_not_matter(rows: list[Entry], random: Random) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
     assert tree.split(rows) == tree.split(shuffled)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from axil.base.hashing import Oid
 from axil.errors import Damaged, NotFound
 from axil.formats import tree
+from axil.store.faults import refusal
 from axil.store.files import LargeFiles
 from axil.store.merge import copy_entries
 from axil.store.packs import Pack
@@ -185,6 +186,13 @@ def execute(store: Store, plan: CollectPlan, now: float) -> Collected:
     objects are durable before the old ones move.
     """
     prepare(store.root)
+    try:
+        return _execute(store, plan, now)
+    except OSError as error:
+        raise refusal(error, store.root) from None
+
+
+def _execute(store: Store, plan: CollectPlan, now: float) -> Collected:
     with store_lock(store.root, shared=False), merge_lock(store.root):
         temporary = _clean(store.root, now)
         packs = [item for item in plan.packs if _unchanged(store, item)]

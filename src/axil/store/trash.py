@@ -128,6 +128,9 @@ def restore(root: str, name: str) -> int:
     count = 0
     try:
         for kind in ("packs", "files"):
+            # A restore that was cut short may have emptied and removed this part already.
+            if not os.path.isdir(os.path.join(folder, kind)):
+                continue
             for entry in sorted(os.listdir(os.path.join(folder, kind))):
                 target = os.path.join(root, kind, entry[:2] if kind == "files" else "", entry)
                 os.makedirs(os.path.dirname(target), exist_ok=True)

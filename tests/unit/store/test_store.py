@@ -145,9 +145,14 @@ def test_differing_reads_only_what_differs(store: Store, monkeypatch: pytest.Mon
     with store.batch() as batch:
         a, b = batch.put_tree(rows), batch.put_tree(changed)
         batch.commit()
-    reads = []
+    reads: list[bytes] = []
     real = store.read
-    monkeypatch.setattr(store, "read", lambda oid: reads.append(oid) or real(oid))
+
+    def read(oid: bytes) -> bytes:
+        reads.append(oid)
+        return real(oid)
+
+    monkeypatch.setattr(store, "read", read)
     assert store.differing(a, b) == ([rows[777]], [changed[777]])
     assert len(reads) <= 8
 
