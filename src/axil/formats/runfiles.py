@@ -26,6 +26,8 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The work tree, as an absolute path."""
     experiment: str = ""
     commit: str = ""
+    snapshot: str = ""
+    """The git tree of the code that runs."""
     author: str = ""
     host: str = ""
     message: str = ""
@@ -34,12 +36,6 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Every path the run may write, to keep a second run of the same work tree from writing them too."""
     params: dict[str, Scalar | list[object] | dict[str, object]] = {}
     pid: int = 0
-
-
-class Snapshotted(msgspec.Struct, frozen=True, tag="snapshot", tag_field="event"):
-    """The git tree of the code that runs."""
-
-    tree: str
 
 
 class Staged(msgspec.Struct, frozen=True, tag="stage", tag_field="event"):
@@ -62,13 +58,12 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
     run: Run
 
 
-Event = Snapshotted | Staged | Started | Ended
+Event = Staged | Started | Ended
 
 
 class State(NamedTuple):
     """A run so far: the fold of its events."""
 
-    snapshot: str
     stages: dict[str, StageRecord]
     processes: dict[str, Started]
     run: Run | None
@@ -115,7 +110,7 @@ def encode_event(event: Event) -> bytes:
 
 def fold(data: bytes) -> State:
     """The state a run reached. Lines that are no events (cut short, or of a newer axil) are passed over."""
-    snapshot, run = "", None
+    run = None
     stages: dict[str, StageRecord] = {}
     processes: dict[str, Started] = {}
     for line in data.split(b"\n"):
@@ -123,15 +118,13 @@ def fold(data: bytes) -> State:
             event = _event.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        if isinstance(event, Snapshotted):
-            snapshot = event.tree
-        elif isinstance(event, Staged):
+        if isinstance(event, Staged):
             stages[event.record.name] = event.record
         elif isinstance(event, Started):
             processes[event.stage] = event
         else:
             run = event.run
-    return State(snapshot, stages, processes, run)
+    return State(stages, processes, run)
 
 
 def parse_trace(data: bytes) -> Trace | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 from collections.abc import Mapping
 from queue import SimpleQueue
@@ -143,16 +142,6 @@ class Command:
     def _tell(self, lines: list[Line]) -> None:
         if lines and self._inbox.qsize() < MAX_BACKLOG:
             self._inbox.put(Output(self.stage, lines))
-
-
-def describe_exit(code: int) -> str:
-    """An exit code in words."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"ended by signal {-code}"
 
 
 def _watch(pid: int) -> int:

@@ -7,7 +7,6 @@ import pytest
 from axil.errors import Damaged
 from axil.formats.record import StageRecord
 from axil.formats.runfiles import (
-    Snapshotted,
     Spec,
     Staged,
     Started,
@@ -35,17 +34,17 @@ def test_bad_specs_are_named(data: bytes) -> None:
 def test_fold_takes_the_last_word_about_a_stage() -> None:
     running = StageRecord("a", "lost", "first run", "cp x y")
     done = StageRecord("a", "succeeded", "first run", "cp x y", key="k")
-    data = b"".join(encode_event(event) for event in (Snapshotted("t"), Staged(running), Started("a", 7, 8)))
+    data = b"".join(encode_event(event) for event in (Staged(running), Started("a", 7, 8)))
     assert fold(data).stages == {"a": running}
     state = fold(data + encode_event(Staged(done)))
     assert state.stages == {"a": done}
-    assert (state.snapshot, state.processes["a"].pid, state.run) == ("t", 7, None)
+    assert (state.processes["a"].pid, state.run) == (7, None)
 
 
 def test_fold_passes_over_a_line_cut_short() -> None:
-    line = encode_event(Snapshotted("t"))
-    assert fold(line + line[:10]).snapshot == "t"
-    assert fold(line[:10] + b"\n" + line).snapshot == "t"
+    line = encode_event(Started("a", 7, 8))
+    assert fold(line + line[:10]).processes["a"].ticks == 8
+    assert fold(line[:10] + b"\n" + line).processes["a"].ticks == 8
 
 
 def test_trace_must_be_whole() -> None:

@@ -1,0 +1,190 @@
+"""One run in the user's work tree: plan, run what must run, record everything (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.base.clock import Clock, system_clock
+from axil.base.progress import SILENT, Progress
+from axil.journal.journal import Journal
+from axil.pipeline.planner import Decision, Planner
+from axil.runs import stage as stages
+from axil.runs.events import OnEvent, RunEnded, RunStarted, StageFinished, ignore
+from axil.runs.outputs import Outputs, SavedPath
+from axil.runs.stage import Names
+from axil.store import Store
+
+if TYPE_CHECKING:
+    from axil.formats.record import Run, RunState, StageRecord
+    from axil.formats.runfiles import Spec
+    from axil.runs.rundir import RunDir
+    from axil.runs.scheduler import Scheduler
+
+
+class Request(NamedTuple):
+    """What is asked of a run, besides what the planner knows."""
+
+    id: str
+    author: str
+    host: str
+    experiment: str = ""
+    """Branch; "" on a detached HEAD."""
+    commit: str = ""
+    message: str = ""
+    targets: tuple[str, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """What came of it."""
+
+    run: Run
+    recorded: bool
+    """False if there was nothing to do and no message to keep: then the journal has no such run."""
+    saved: tuple[SavedPath, ...]
+    """Bytes that existed only in the work tree and were overwritten: they are in the store now."""
+
+
+class Handles(NamedTuple):
+    """What a run works with, opened by the caller."""
+
+    planner: Planner
+    store: Store
+    journal: Journal
+    runs: str
+    """The folder of run directories."""
+    clock: Clock = system_clock
+    on_event: OnEvent = ignore
+    progress: Progress = SILENT
+
+
+def execute(
+    handles: Handles, request: Request, *, snapshot: Callable[[], str], jobs: int = 1, grace: float = 10.0
+) -> Outcome:
+    """Run the pipeline in the planner's work tree and append the run to the journal.
+
+    `snapshot` gives the git tree of the code; it is called once, just before something runs. `jobs` commands run at
+    once. `grace` is how many seconds they get to end after Ctrl-C. Raises `BadInput` before anything runs if a stage
+    is wrong, `Blocked` if another run of this work tree writes the same outputs. A failing stage raises nothing: the
+    run's state tells.
+    """
+    plan = handles.planner.plan_all(request.targets)
+    if not request.message and all(decision.action == "current" for decision in plan):
+        return _nothing_to_do(handles, plan, request)
+    from axil.runs import rundir
+
+    spec = _spec(handles, plan, request, snapshot())
+    folder = rundir.create(handles.runs, spec, _params(handles.planner.params.flat))
+    try:
+        return _run(handles, folder, spec, plan, jobs, grace)
+    finally:
+        folder.release()
+
+
+def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], jobs: int, grace: float) -> Outcome:
+    from axil.formats.runfiles import Ended
+    from axil.runs import environment
+    from axil.runs.finish import conclude, snapshots
+    from axil.runs.interrupt import caught
+    from axil.runs.scheduler import Scheduler, StopAsked
+
+    planner, store, on_event = handles.planner, handles.store, handles.on_event
+    on_event(RunStarted(spec.id, tuple(decision.stage for decision in plan), folder.path))
+    outputs = Outputs(planner.root, planner.index, store, handles.progress)
+    names = Names(folder.path, spec.id, spec.experiment, planner.root)
+    scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, handles.clock, on_event)
+    # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
+    with caught(lambda number: scheduler.inbox.put(StopAsked(number))):
+        scheduler.run()
+        run = conclude(
+            folder,
+            spec,
+            _state(scheduler),
+            scheduler.records.values(),
+            store=store,
+            summary=scheduler.series.finish(),
+            environment=environment.record(planner.root, scheduler.traces.all, planner.index),
+            ended=handles.clock(),
+        )
+        folder.record(Ended(run))
+        handles.journal.append([run], snapshots=snapshots(run))
+        folder.remove()
+    on_event(RunEnded(run, True))
+    return Outcome(run, True, tuple(scheduler.saved))
+
+
+def _state(scheduler: Scheduler) -> RunState:
+    states = {record.state for record in scheduler.records.values()}
+    if "failed" in states:
+        return "failed"
+    if "stopped" in states or (scheduler.stopped and "skipped" in states):
+        return "stopped"
+    return "succeeded"
+
+
+def _nothing_to_do(handles: Handles, plan: list[Decision], request: Request) -> Outcome:
+    """Every output is as its inputs say: no run directory, no snapshot, no record."""
+    from axil.formats.record import Run
+
+    planner, now = handles.planner, handles.clock()
+    records: list[StageRecord] = []
+    for decision in plan:
+        record = stages.reused(planner.graph.stages[decision.stage], decision, now, 0.0)
+        records.append(record)
+        handles.on_event(StageFinished(decision.stage, record))
+    run = Run(
+        id=request.id,
+        time=now,
+        author=request.author,
+        experiment=request.experiment,
+        commit=request.commit,
+        state="succeeded",
+        targets=list(request.targets),
+        ended=now,
+        host=request.host,
+        exit_code=0,
+        stages=records,
+        params=dict(planner.params.flat),
+        metrics={name: value for record in records for name, value in record.metrics.items()},
+    )
+    handles.on_event(RunEnded(run, False))
+    return Outcome(run, False, ())
+
+
+def _spec(handles: Handles, plan: list[Decision], request: Request, snapshot: str) -> Spec:
+    from axil.formats.runfiles import Spec
+
+    planner = handles.planner
+    return Spec(
+        id=request.id,
+        time=handles.clock(),
+        snapshot=snapshot,
+        root=planner.root,
+        experiment=request.experiment,
+        commit=request.commit,
+        author=request.author,
+        host=request.host,
+        message=request.message,
+        targets=list(request.targets),
+        outs=[path for decision in plan for path in planner.graph.stages[decision.stage].made],
+        params=dict(planner.params.flat),
+        pid=os.getpid(),
+    )
+
+
+def _params(flat: Mapping[str, object]) -> bytes:
+    """The parameters as `axil.params` reads them: nested again. A key that is also a table's name stays flat."""
+    from axil.formats.runfiles import encode_params
+
+    nested: dict[str, object] = {}
+    for key, value in flat.items():
+        table, parts = nested, key.split(".")
+        for part in parts[:-1]:
+            inner = table.setdefault(part, {})
+            if not isinstance(inner, dict):
+                table, parts = nested, [key]
+                break
+            table = inner
+        table[parts[-1]] = value
+    return encode_params(nested)

@@ -1,0 +1,97 @@
+"""The end of a run: logs and series into the store, one record for the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from axil.errors import AxilError
+from axil.runs.rundir import SERIES, RunDir
+from axil.store import Saved, Store
+
+if TYPE_CHECKING:
+    from axil.formats.record import Environment, Run, RunState, StageRecord
+    from axil.formats.runfiles import Spec
+    from axil.formats.series import Summary
+
+
+def conclude(
+    folder: RunDir,
+    spec: Spec,
+    state: RunState,
+    stages: Iterable[StageRecord],
+    *,
+    store: Store,
+    summary: Summary,
+    environment: Environment,
+    ended: float,
+) -> Run:
+    """The run's record. Its logs and series are stored, durably, when this returns."""
+    import msgspec
+
+    from axil.formats.record import Run
+
+    oids = _store_files(folder, store)
+    records = [msgspec.structs.replace(one, log=oids.get(folder.log(one.name), one.log)) for one in stages]
+    failed = next((one for one in records if one.state == "failed"), None)
+    return Run(
+        id=spec.id,
+        time=spec.time,
+        author=spec.author,
+        experiment=spec.experiment,
+        commit=spec.commit,
+        snapshot=spec.snapshot,
+        state=state,
+        message=spec.message,
+        targets=spec.targets,
+        ended=ended,
+        host=spec.host,
+        exit_code=failed.exit_code if failed else 0 if state == "succeeded" else None,
+        stages=records,
+        params=spec.params,
+        metrics=_final_metrics(records, summary),
+        summary={name: series for stage in summary.stages() for name, series in summary.series(stage).items()},
+        series=oids.get(folder.file(SERIES), ""),
+        environment=environment,
+    )
+
+
+def snapshots(run: Run) -> dict[str, str]:
+    """The git tree to keep beside the run's record."""
+    return {run.id: run.snapshot} if run.snapshot else {}
+
+
+def _final_metrics(records: list[StageRecord], summary: Summary) -> dict[str, float]:
+    """Metrics of all stages in their order, later ones winning, so that it does not matter which were cached."""
+    found = summary.final("")
+    for record in records:
+        found.update(record.metrics)
+    return found
+
+
+def _store_files(folder: RunDir, store: Store) -> Mapping[str, str]:
+    """Put logs and series into the store in one commit; absolute path -> oid in hex. Empty files are left out."""
+    paths = [folder.file(SERIES)]
+    with contextlib.suppress(FileNotFoundError):
+        paths += [folder.file("logs", name) for name in sorted(os.listdir(folder.file("logs")))]
+    paths = [path for path in paths if _size(path)]
+    if not paths:
+        return {}
+    with store.batch() as batch:
+        answers = batch.put_files(paths)
+        batch.commit()
+    found = {}
+    for path, answer in zip(paths, answers, strict=True):
+        if not isinstance(answer, Saved):
+            raise AxilError(f"{path} could not be saved", answer.strerror or str(answer), "the run's folder is kept")
+        found[path] = answer.oid.hex()
+    return found
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,290 @@
+"""Runs the stages of a plan: each when all before it are done, several at once, until all are done or it is stopped.
+
+All decisions, saving and events happen in the calling thread; only the pumping of output has threads of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.errors import AxilError
+from axil.formats.pointer import Pointer
+from axil.formats.project import Stage
+from axil.formats.runfiles import Staged, Started
+from axil.pipeline.graph import covering
+from axil.pipeline.keys import StageInputs
+from axil.pipeline.planner import GOOD, Decision, Planner
+from axil.runs import stage as stages
+from axil.runs.command import Command, Exited, Inbox, Output
+from axil.runs.events import OnEvent, StageFinished, StageLine, StageStarted, Stopping
+from axil.runs.outputs import Outputs, SavedPath
+from axil.runs.rundir import RunDir
+from axil.runs.series import SeriesFile
+from axil.runs.stage import Names
+from axil.runs.traces import Traces
+
+if TYPE_CHECKING:
+    from axil.base.clock import Clock
+    from axil.formats.record import StageRecord
+
+
+class StopAsked(NamedTuple):
+    """The user (or the system) asks to stop, by this signal."""
+
+    number: int
+
+
+class _Running(NamedTuple):
+    command: Command
+    record: StageRecord
+    inputs: StageInputs
+    seen: tuple[str, ...]
+
+
+class Scheduler:
+    """One run's stages. `records` holds what became of each, in the order of the plan once `run` returns."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        plan: Sequence[Decision],
+        folder: RunDir,
+        names: Names,
+        outputs: Outputs,
+        jobs: int,
+        grace: float,
+        clock: Clock,
+        on_event: OnEvent,
+    ) -> None:
+        self.saved: list[SavedPath] = []
+        self.records: dict[str, StageRecord] = {}
+        self.series = SeriesFile(folder.file("series.jsonl"))
+        self.traces = Traces(folder.file("trace"))
+        self.inbox: Inbox = Inbox()
+        self._planner = planner
+        self._plan = {decision.stage: decision for decision in plan}
+        self._fresh = True
+        """Nothing has run since the plan was made, so its decisions hold."""
+        self._pending = list(self._plan)
+        self._running: dict[str, _Running] = {}
+        self._folder = folder
+        self._names = names
+        self._outputs = outputs
+        self._jobs = max(1, jobs)
+        self._grace = grace
+        self._clock = clock
+        self._tell = on_event
+        self._stop = _Stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stop.asked > 0
+
+    def run(self) -> None:
+        """Go through all stages. Whatever happens, no command runs any more when this returns or raises."""
+        try:
+            while self._launch():
+                self._receive()
+        finally:
+            for one in self._running.values():
+                one.command.signal(signal.SIGKILL)
+            for one in self._running.values():
+                one.command.join()
+        self.records = {name: self.records[name] for name in self._plan}
+
+    # -- what may start --------------------------------------------------------------------------------------------
+
+    def _launch(self) -> bool:
+        """Deal with every stage that is ready; says whether a command is running."""
+        again = True
+        while again:
+            again = False
+            for name in list(self._pending):
+                above = [self.records.get(other) for other in self._planner.graph.upstream[name]]
+                bad = [one.name for one in above if one is not None and one.state not in GOOD]
+                if self.stopped or bad:
+                    self._skip(name, "the run was stopped" if self.stopped else f"{', '.join(bad)} did not succeed")
+                    again = True
+                elif None not in above and len(self._running) < self._jobs:
+                    self._begin(name)
+                    again = True
+        return bool(self._running)
+
+    def _skip(self, name: str, reason: str) -> None:
+        self._pending.remove(name)
+        self._done(stages.skipped(self._stage(name), reason))
+
+    def _begin(self, name: str) -> None:
+        self._pending.remove(name)
+        stage, started = self._stage(name), self._clock()
+        decision = self._plan[name]
+        if not self._fresh or decision.inputs is None:
+            try:
+                decision = self._planner.decide(name)
+            except AxilError as error:
+                self._refuse(stages.running(stage, decision, started), error)
+                return
+        if decision.action == "run":
+            self._start(decision, started)
+            return
+        try:
+            if decision.action == "restore":
+                self.saved += self._outputs.restore(decision.outs)
+        except AxilError as error:
+            self._refuse(stages.running(stage, decision, started), error)
+            return
+        self._done(stages.reused(stage, decision, started, self._clock() - started))
+
+    def _start(self, decision: Decision, started: float) -> None:
+        name, stage = decision.stage, self._stage(decision.stage)
+        record = stages.running(stage, decision, started)
+        if decision.inputs is None:
+            raise AssertionError(f"{name}: to run, but its inputs are not known")
+        self._fresh = False
+        self._tell(StageStarted(name, decision.reason, stage.cmd, started))
+        try:
+            self.saved += self._outputs.clear(stage)
+            self._folder.record(Staged(record))
+            command = Command(
+                name,
+                stage.cmd,
+                os.path.join(self._planner.root, stage.cwd),
+                stages.environment(self._planner.environ, self._names, name),
+                self._folder.log(name),
+                self.inbox,
+            )
+        except (AxilError, OSError) as error:
+            self._refuse(record, error)
+            return
+        self._running[name] = _Running(command, record, decision.inputs, decision.seen)
+        self._folder.record(Started(name, *command.identity))
+
+    def _refuse(self, record: StageRecord, error: Exception) -> None:
+        """The stage failed before its command ran."""
+        import msgspec
+
+        self._note(record.name, str(error))
+        tail = stages.tail_of(self._folder.log(record.name))
+        self._done(msgspec.structs.replace(record, state="failed", tail=tail, seconds=self._clock() - record.started))
+
+    # -- what arrives ----------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        item = self._stop.next(self.inbox)
+        if isinstance(item, Output):
+            for text, done in item.lines:
+                self._tell(StageLine(item.stage, text, done))
+        elif isinstance(item, Exited):
+            self._end(self._running[item.stage], item)
+            self._running.pop(item.stage).command.join()
+        else:
+            now = self._stop.escalate(item, self._grace, [one.command for one in self._running.values()])
+            self._tell(Stopping(now))
+
+    def _end(self, one: _Running, exited: Exited) -> None:
+        """A command is over: save what it made, and write down what became of it."""
+        name, stage, ended = exited.stage, self._stage(exited.stage), self._clock()
+        good = exited.code == 0
+        if exited.trouble:
+            self._note(name, exited.trouble)
+        inputs, seen = one.inputs, list(one.seen)
+        outs: dict[str, Pointer] = {}
+        try:
+            inputs, seen = self._with_seen(one)
+            if good:
+                outs = self._outputs.collect(stage)
+        except AxilError as error:
+            good = False
+            self._note(name, str(error))
+        if not good:
+            outs = self._outputs.collect_partial(stage)
+        metrics, problems = stages.metrics_of(stage, self._planner.root)
+        for problem in problems:
+            self._note(name, problem)
+        self._done(
+            stages.finished(
+                one.record,
+                "succeeded" if good else "stopped" if self.stopped and exited.code else "failed",
+                inputs=inputs,
+                seen=seen,
+                outs=outs,
+                metrics={**self.series.catch_up().final(name), **metrics},
+                ended=ended,
+                exit_code=exited.code,
+                tail="" if good else stages.tail_of(self._folder.log(name)),
+            )
+        )
+
+    def _with_seen(self, one: _Running) -> tuple[StageInputs, list[str]]:
+        """The stage's inputs completed by the modules its processes loaded that nobody could have foreseen."""
+        name, inputs = one.record.name, one.inputs
+        self.traces.collect()
+        makers, foreign = self._planner.graph.makers, self._planner.finder.foreign
+        fresh = [
+            path
+            for path in self.traces.modules(name)
+            if path not in inputs.code and covering(path, makers) is None and not foreign(path)
+        ]
+        seen = sorted({*one.seen, *fresh})
+        if fresh:
+            inputs = self._planner.with_seen(name, inputs, seen, one.record.started)
+        return inputs, seen
+
+    def _done(self, record: StageRecord) -> None:
+        self.records[record.name] = record
+        self._folder.record(Staged(record))
+        self._tell(StageFinished(record.name, record))
+
+    def _note(self, name: str, text: str) -> None:
+        """Words of axil's own in the stage's log."""
+        with open(self._folder.log(name), "a", encoding="utf-8", errors="surrogateescape") as file:
+            for line in text.splitlines():
+                file.write(f"axil: {line}\n")
+                self._tell(StageLine(name, f"axil: {line}"))
+
+    def _stage(self, name: str) -> Stage:
+        return self._planner.graph.stages[name]
+
+
+class _Stop:
+    """How a run is brought to its end: asked, told to terminate, killed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._steps: list[tuple[float, int]] = []
+        """(moment, signal) to send next if commands are still running."""
+
+    def next(self, inbox: Inbox) -> object:
+        """The next thing that happens: an item of the inbox, or the moment to send a stronger signal."""
+        from queue import Empty
+
+        if not self._steps:
+            return inbox.get()
+        try:
+            return inbox.get(timeout=max(0.0, self._steps[0][0] - time.monotonic()))
+        except Empty:
+            return None
+
+    def escalate(self, item: object, grace: float, commands: Sequence[Command]) -> bool:
+        """Send what is due to `commands`; says whether that was the kill."""
+        now = time.monotonic()
+        if isinstance(item, StopAsked):
+            self.asked += 1
+            number = item.number
+            if self.asked == 1:
+                # Scripts save their state on Ctrl-C more often than on TERM, so it is passed on as it is at first.
+                gentle = [(now + grace / 2, int(signal.SIGTERM))] if number == signal.SIGINT else []
+                self._steps = [*gentle, (now + grace, int(signal.SIGKILL))]
+                number = number if number == signal.SIGINT else signal.SIGTERM
+            else:
+                self._steps, number = [], signal.SIGKILL
+        else:
+            number = self._steps.pop(0)[1]
+        for command in commands:
+            command.signal(number)
+        return number == signal.SIGKILL

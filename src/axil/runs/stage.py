@@ -1,0 +1,173 @@
+"""One stage of a run, from its decision to its record: environment, command, outputs, metrics."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.formats.pointer import Pointer
+from axil.formats.project import Stage
+from axil.journal.rows import OutputRow
+from axil.pipeline import keys
+from axil.pipeline.keys import StageInputs
+from axil.pipeline.planner import Decision
+from axil.runs.traces import python_path
+
+if TYPE_CHECKING:
+    from axil.formats.record import Output, StageRecord, StageState
+
+TAIL_LINES = 20
+_TAIL_BYTES = 16 << 10
+
+
+class Names(NamedTuple):
+    """What a command learns of its run through its environment."""
+
+    folder: str
+    run: str
+    experiment: str
+    root: str
+
+
+def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[str, str]:
+    """The environment of a stage's command: the caller's, and what connects the command to its run."""
+    return {
+        **environ,
+        "AXIL_RUN_DIR": names.folder,
+        "AXIL_RUN": names.run,
+        "AXIL_EXPERIMENT": names.experiment,
+        "AXIL_STAGE": stage,
+        "AXIL_ATTEMPT": "1",
+        "AXIL_ROOT": names.root,
+        # Without it Python keeps lines back when its output is no terminal, and live output would come in lumps.
+        "PYTHONUNBUFFERED": environ.get("PYTHONUNBUFFERED") or "1",
+        "PYTHONPATH": python_path(environ),
+    }
+
+
+def reused(stage: Stage, decision: Decision, started: float, seconds: float) -> StageRecord:
+    """The record of a stage whose recorded result was taken: `cached` or `current`."""
+    hit = decision.hit
+    if hit is None:
+        raise AssertionError(f"{decision.stage}: no recorded result to reuse")
+    return _record(
+        stage,
+        decision.inputs,
+        state="cached" if decision.action == "restore" else "current",
+        reason=decision.reason,
+        key=decision.key or "",
+        seen=list(decision.seen),
+        outs={path: _output_row(row) for path, row in hit.outs.items()},
+        metrics=hit.metrics,
+        started=started,
+        seconds=seconds,
+        exit_code=hit.exit_code,
+        source=hit.source or hit.run,
+        log=hit.log,
+    )
+
+
+def running(stage: Stage, decision: Decision, started: float) -> StageRecord:
+    """The record of a stage that starts now; its state is `lost`, which is true unless something else follows."""
+    return _record(
+        stage,
+        decision.inputs,
+        state="lost",
+        reason=decision.reason,
+        key=decision.key or "",
+        seen=list(decision.seen),
+        started=started,
+    )
+
+
+def skipped(stage: Stage, reason: str) -> StageRecord:
+    """The record of a stage that never started."""
+    return _record(stage, None, state="skipped", reason=reason)
+
+
+def finished(
+    record: StageRecord,
+    state: StageState,
+    *,
+    inputs: StageInputs,
+    seen: list[str],
+    outs: Mapping[str, Pointer],
+    metrics: dict[str, float],
+    ended: float,
+    exit_code: int | None,
+    tail: str = "",
+) -> StageRecord:
+    """The record of a stage whose command is over, made from the one it had while running."""
+    import msgspec
+
+    return msgspec.structs.replace(
+        record,
+        state=state,
+        key=keys.key(inputs),
+        code=inputs.code,
+        seen=seen,
+        outs={path: _output(pointer) for path, pointer in outs.items()},
+        metrics=metrics,
+        seconds=ended - record.started,
+        exit_code=exit_code,
+        tail=tail,
+    )
+
+
+def tail_of(log: str) -> str:
+    """The last lines of a log, at most 20 and 16 KiB."""
+    try:
+        with open(log, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            data = file.read()
+    except FileNotFoundError:
+        return ""
+    lines = data.decode("utf-8", "replace").splitlines()
+    if size > _TAIL_BYTES and len(lines) > 1:
+        del lines[0]  # most likely cut
+    return "\n".join(lines[-TAIL_LINES:])
+
+
+def metrics_of(stage: Stage, root: str) -> tuple[dict[str, float], list[str]]:
+    """The numbers in the stage's metrics files, and a line about each file that could not be read."""
+    from axil.errors import BadInput
+    from axil.formats import metrics
+
+    found: dict[str, float] = {}
+    problems = []
+    for path in stage.metrics:
+        try:
+            with open(os.path.join(root, path), "rb") as file:
+                found.update(metrics.parse(file.read(), path))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problems.append(f"{path} cannot be read: {error.strerror}")
+        except BadInput as error:
+            problems.append(f"{error.what}: {error.why}")
+    return found, problems
+
+
+def _record(stage: Stage, inputs: StageInputs | None, *, state: StageState, reason: str, **rest: object) -> StageRecord:
+    import msgspec
+
+    from axil.formats.record import StageRecord
+
+    record = StageRecord(stage.name, state, reason, stage.cmd, stage.cwd)
+    if inputs is not None:
+        rest |= {"deps": inputs.deps, "params": inputs.params, "code": inputs.code, "env": inputs.env}
+    return msgspec.structs.replace(record, **rest)
+
+
+def _output(pointer: Pointer) -> Output:
+    from axil.formats.record import Output
+
+    return Output(pointer.kind, pointer.oid.hex(), pointer.size, pointer.files, pointer.executable)
+
+
+def _output_row(row: OutputRow) -> Output:
+    from axil.formats.record import Output
+
+    return Output("tree" if row.kind == "tree" else "file", row.oid, row.size, row.files, row.executable)
