@@ -106,8 +106,9 @@ def _save_one(
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"{path} does not exist", "", "check the name") from None
     if modes.S_ISDIR(found.st_mode):
-        look = Look(index, root, path, tracked=tracked)
-        look.check()
+        look = Look(index, root, path, tracked=tracked, keep=True)
+        if tracked:
+            look.check()
         look.trust(store, recheck)
         look.read(batch.put_files, batch.put_bytes, progress)
         saved[path] = look.finish(batch)

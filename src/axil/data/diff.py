@@ -94,9 +94,9 @@ def changes_of(steps: Iterator[Step]) -> Iterator[Change]:
     """The steps as users see them: files, links and empty folders."""
     for path, old, new, empty in steps:
         shown = os.fsdecode(path)
-        if old is not None and old.kind == DIR_KIND and not (empty and new is None):
+        if old is not None and old.kind == DIR_KIND and not empty:
             old = None
-        if new is not None and new.kind == DIR_KIND and not (empty and old is None):
+        if new is not None and new.kind == DIR_KIND and not empty:
             new = None
         if old is None and new is None:
             continue

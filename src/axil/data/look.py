@@ -54,12 +54,17 @@ class Seen:
 class Look:
     """The state of one look at the folder `path` (project path) below `root`."""
 
-    def __init__(self, index: WorkTreeIndex, root: str, path: str, *, tracked: bool = False) -> None:
-        """Walks and compares. Raises `BadInput` for folders that cannot be read."""
+    def __init__(
+        self, index: WorkTreeIndex, root: str, path: str, *, tracked: bool = False, keep: bool = False
+    ) -> None:
+        """Walks and compares. With `tracked` every name counts; with `keep` links must stay inside the folder.
+
+        Raises `BadInput` for folders that cannot be read.
+        """
         self.index = index
         self.top = os.fsencode(root)
         self.path = b"" if path in ("", ".") else os.fsencode(path)
-        self.strict = tracked
+        self.keep = keep
         whole = {os.fsencode(name) for name in index.all_tracked()}
         if tracked:
             whole.add(self.path)
@@ -123,19 +128,20 @@ class Look:
             seen.safe = name in stored and stored[name] not in absent
             if not seen.safe:
                 columns = _columns(seen)
-                known = set(range(len(columns.names))).difference(seen.todo)
-                doubtful[name] = {_oid(columns, at) for at in known if columns.kinds[at] != DIR[0]}
+                unknown = set(seen.todo)
+                # Links are read again: whoever looked at them before may not have cared where they lead.
+                unknown.update(at for at, kind in enumerate(columns.kinds) if kind == LINK[0])
+                seen.todo = sorted(unknown)
+                doubtful[name] = {
+                    _oid(columns, at) for at, kind in enumerate(columns.kinds) if kind != DIR[0] and at not in unknown
+                }
         lost = store.missing(set().union(*doubtful.values())) if doubtful else set()
         for name, oids in doubtful.items():
             if oids & lost:
-                seen = self.folders[name]
-                columns = _columns(seen)
-                seen.changed = True
-                seen.todo = sorted(
-                    {at for at, kind in enumerate(columns.kinds) if kind != DIR[0] and _oid(columns, at) in lost}.union(
-                        seen.todo
-                    )
-                )
+                columns = _columns(self.folders[name])
+                again = {at for at, kind in enumerate(columns.kinds) if kind != DIR[0] and _oid(columns, at) in lost}
+                self.folders[name].todo = sorted(again.union(self.folders[name].todo))
+                self.folders[name].changed = True
 
     def read(self, files: ReadFiles, blob: Callable[[bytes], Oid], progress: Progress) -> None:
         """Learn the content of everything unknown; `files` and `blob` store it, or only hash it."""
@@ -240,7 +246,7 @@ class Look:
         except OSError as error:
             bad.append((self._show(folder, name), error.strerror or "changed while it was read"))
             return
-        if self.strict:
+        if self.keep:
             why = links.fault(folder[len(self.path) :].lstrip(b"/"), target)
             if why:
                 bad.append((self._show(folder, name), f"a link to {os.fsdecode(target)!r}: {why}"))

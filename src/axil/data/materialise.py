@@ -58,10 +58,12 @@ def materialise(
     targets: Sequence[Target],
     *,
     force: bool = False,
+    tracked: bool = True,
     progress: Progress = SILENT,
 ) -> Applied:
     """Bring all `targets` to their new state: all are planned and checked before the first one is touched.
 
+    Pass `tracked=False` for outputs of stages: the index then does not count them among the tracked data.
     Raises `Blocked` (with the paths) if unsaved edits are in the way and not `force`, and what `plan_switch` raises.
     """
     plans = [plan_switch(index, store, root, path, old, new, progress=progress) for path, old, new in targets]
@@ -70,7 +72,7 @@ def materialise(
     written = removed = 0
     saved: list[Saved] = []
     for plan in plans:
-        done = apply(index, store, root, plan, force=force, progress=progress)
+        done = apply(index, store, root, plan, force=force, tracked=tracked, progress=progress)
         written, removed = written + done.written, removed + done.removed
         saved += done.saved
     return Applied(written, removed, saved)
@@ -89,7 +91,14 @@ def check(plans: Sequence[Plan]) -> None:
 
 
 def apply(
-    index: WorkTreeIndex, store: Store, root: str, plan: Plan, *, force: bool = False, progress: Progress = SILENT
+    index: WorkTreeIndex,
+    store: Store,
+    root: str,
+    plan: Plan,
+    *,
+    force: bool = False,
+    tracked: bool = True,
+    progress: Progress = SILENT,
 ) -> Applied:
     """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed."""
     if not force:
@@ -98,7 +107,7 @@ def apply(
     saved = [_rescue(store, top, plan, progress)] if plan.unsaved else []
     key = os.fsencode(plan.path)
     if plan.empty:
-        _remember(index, plan, {})
+        _remember(index, plan, {}, tracked)
         return Applied(0, 0, saved)
     if index.cached(MARK, key):
         _sweep(top, key)
@@ -118,7 +127,7 @@ def apply(
             error.strerror or str(error),
             "mend the cause and give the same command again: it goes on where it stopped",
         ) from None
-    _remember(index, plan, known)
+    _remember(index, plan, known, tracked)
     index.remember(MARK, {key: b""})
     return Applied(len(known), removed, saved)
 
@@ -232,7 +241,7 @@ def _sweep(top: bytes, path: bytes) -> None:
                     os.unlink(entry.path)
 
 
-def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> None:
+def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known], tracked: bool) -> None:
     """Bring the index rows of the touched folders, and the tracked root, to the new state."""
     base = os.fsencode(plan.path)
     touched: dict[bytes, dict[bytes, Known | None]] = {folder: {} for folder in [*plan.pairs, *plan.trees]}
@@ -262,7 +271,8 @@ def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> No
         updates[folder] = Update(row, columns.cut(row), _summary(plan, folder, row, made))
     dropped = [path for path in plan.dropped if path not in updates]
     index.write(updates, dropped)
-    index.set_tracked(plan.path, plan.new)
+    if tracked:
+        index.set_tracked(plan.path, plan.new)
 
 
 def _summary(plan: Plan, folder: bytes, row: Folder | None, made: set[bytes]) -> Summary | None:

@@ -274,7 +274,11 @@ class _Planner:
 
     def _empty(self, path: bytes) -> None:
         """A folder gives way to a file: what is in it and not removed as known content is unsaved."""
-        known = {gone for gone in self.plan.gone if gone.startswith(path + b"/")}
+        below = path + b"/"
+        known = {gone for gone in self.plan.gone if gone.startswith(below)}
+        # They go with the folder. Removing them later, by path, could lead through what stands in its place.
+        self.plan.gone[:] = [gone for gone in self.plan.gone if gone not in known]
+        self.plan.gone_folders[:] = [gone for gone in self.plan.gone_folders if not gone.startswith(below)]
         for folder, listing in scan.walk(self.top, path, lambda _: True).items():
             for name, kind in zip(listing.names, listing.kinds, strict=True):
                 full = folder + b"/" + name
