@@ -78,8 +78,10 @@ class CatFile:
 
     def entries(self, tree: str) -> list[TreeEntry]:
         """The entries of the tree `tree` (any name of a tree or commit), in git's order."""
-        found = self.find(tree + "^{tree}")
-        if found is None:
+        found = self.find(tree)
+        if found and found.type in (b"commit", b"tag"):
+            found = self.find(found.oid + "^{tree}")
+        if found is None or found.type != b"tree":
             raise GitFailed(f"git has no tree {tree}", "", "run `git fsck`, or fetch the missing history")
         return parse_tree(found.data, len(found.oid) // 2)
 
@@ -88,7 +90,7 @@ class CatFile:
         process, self._process = self._process, None
         if process is None:
             return
-        for pipe in (process.stdin, process.stdout):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -112,7 +114,7 @@ class CatFile:
     def _ask(self, window: list[tuple[str, bytes]]) -> list[Found | None]:
         process = self._process
         if process is None:
-            process = self._process = self._git.start("cat-file", "--batch", stdin=True, stderr=False)
+            process = self._process = self._git.start("cat-file", "--batch", stdin=True)
         assert process.stdin and process.stdout
         answers: list[Found | None] = []
         try:
@@ -121,7 +123,7 @@ class CatFile:
             for spec, _ in window:
                 answers.append(self._answer(process, spec))
         except BrokenPipeError:
-            raise self._died(window[len(answers)][0]) from None
+            raise self._failed(process, window[len(answers)][0]) from None
         except BaseException:
             self.close()  # answers not read would be taken for those of the next question
             raise
@@ -131,21 +133,35 @@ class CatFile:
         assert process.stdout
         header = process.stdout.readline()
         if header.endswith((b" missing\n", b" ambiguous\n")):
+            # A damaged object is answered like a missing one, but git complains about it first.
+            if words := _heard(process):
+                raise self._failed(process, spec, words)
             return None
         parts = header.split()
         if len(parts) != 3 or not parts[2].isdigit():
-            raise self._died(spec)
+            raise self._failed(process, spec)
         size = int(parts[2])
         data = process.stdout.read(size + 1)
         if len(data) != size + 1:
-            raise self._died(spec)
+            raise self._failed(process, spec)
         return Found(parts[0].decode(), parts[1], data[:-1])
 
-    def _died(self, spec: str) -> GitFailed:
-        """git's own words about `spec`, asked for once more since the long-lived process keeps none."""
+    def _failed(self, process: Process, spec: str, words: str = "") -> GitFailed:
+        for pipe in (process.stdin, process.stdout):
+            if pipe:  # both closed, git ends, so that what it complained about has an end too
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        words = words or _heard(process, ended=True)
         self.close()
-        result = self._git.call("cat-file", "-p", spec)
-        return GitFailed(f"git cannot read {spec}", result.err, "run `git fsck` to see what is damaged")
+        return GitFailed(f"git cannot read {spec}", words, "run `git fsck` to see what is damaged")
+
+
+def _heard(process: Process, *, ended: bool = False) -> str:
+    """What git complained about so far (or until its end); warnings are none of ours."""
+    assert process.stderr
+    os.set_blocking(process.stderr.fileno(), ended)
+    said = text(process.stderr.read() or b"")
+    return "\n".join(line for line in said.splitlines() if line.startswith(("error:", "fatal:")))
 
 
 def parse_tree(data: bytes, oid_size: int) -> list[TreeEntry]:
