@@ -99,13 +99,27 @@ class Comparison(NamedTuple):
 def compare(project: Project, names: Sequence[str], *, only_changed: bool = False) -> Comparison:
     """Compare experiments (their latest succeeded run; without runs the branch itself) and runs.
 
-    Raises `UsageError` for fewer than two names, `NotFound` for an unknown one.
+    One name is compared with the current experiment; without names the current experiment with its parent.
+    Raises `UsageError` where that leaves nothing to compare, `NotFound` for an unknown name.
     """
     from axil.actions.targets import choose
 
     if len(names) < 2:
-        raise UsageError("a comparison needs two experiments or runs", "", "axil compare A B")
+        names = _with_current(project, names)
     return compare_chosen(project, [choose(project, name) for name in names], only_changed=only_changed)
+
+
+def _with_current(project: Project, names: Sequence[str]) -> list[str]:
+    from axil.actions.targets import resolve
+
+    current = resolve(project, "").experiment
+    assert current is not None
+    if names and names[0] != current.name:
+        return [names[0], current.name]
+    if names or current.parent is None:
+        why = "it is the current experiment" if names else f"{current.name} is a baseline, it has no parent"
+        raise UsageError("nothing to compare with", why, "name two experiments or runs: axil compare A B")
+    return [current.parent, current.name]
 
 
 def compare_chosen(project: Project, chosen: Sequence[Chosen], *, only_changed: bool = False) -> Comparison:
@@ -278,7 +292,9 @@ def _contents(project: Project, old: Mapping[str, Pointer], new: Mapping[str, Po
 
 def _changed_only(comparison: Comparison) -> Comparison:
     def differing(diffs: tuple[ContentDiff, ...]) -> tuple[ContentDiff, ...]:
-        return tuple(diff._replace(paths=tuple(p for p in diff.paths if p.state != "same")) for diff in diffs)
+        # What differs on one side is kept on all of them: that it is the same there says something too.
+        paths = {change.path for diff in diffs for change in diff.paths if change.state != "same"}
+        return tuple(diff._replace(paths=tuple(each for each in diff.paths if each.path in paths)) for diff in diffs)
 
     return comparison._replace(
         metrics=tuple(row for row in comparison.metrics if row.changed),

@@ -110,7 +110,7 @@ def _against_work_tree(project: Project, path: str, old: Pointer | None, progres
     found = with_files(blank, files)
     grown = sum((file.new_size or 0) - (file.old_size or 0) for file in found.files)
     if len(files) == 1 and files[0].path == path and files[0].kind == "removed":
-        return found._replace(state="removed", new_size=None)
+        return found._replace(state="removed", removed=old.files if old else 1, new_size=None)
     return found._replace(state="changed" if old else "added", new_size=(size or 0) + grown)
 
 

@@ -10,7 +10,7 @@ from axil.cli.style import SYMBOLS
 from axil.cli.tables import Cell, Column, comma_separated, markdown, table
 
 if TYPE_CHECKING:
-    from axil.actions.compare import Comparison, Side
+    from axil.actions.compare import Comparison, ParamRow, Side
     from axil.actions.contents import ContentChange
     from axil.cli.face import Face
 
@@ -19,25 +19,26 @@ FILES = 15
 
 
 class Line(NamedTuple):
-    """One row: a cell for each side, and what stands behind each (a difference), the first side's always empty."""
+    """One row: what each side has (None for nothing), and for each but the first how it differs from that."""
 
     section: str
     name: str
     cells: tuple[object, ...]
-    behind: tuple[Cell, ...] = ()
+    """Plain values, or cells that are words already."""
+    changed: bool = False
+    deltas: tuple[tuple[float, bool | None] | None, ...] = ()
+    """(difference, whether it is for the better), None where there is no difference to tell."""
 
 
 def render(face: Face, comparison: Comparison) -> None:
     """Print it as one table, section by section."""
-    from axil.cli.tables import Cell
-
     lines = list(_lines(comparison))
     shown = lines if face.verbose else list(_shortened(lines))
-    with_behind = any(cell.text for line in shown for cell in line.behind)
+    with_deltas = any(line.deltas for line in shown)
     columns = [Column("", flexible=True)]
     for place, side in enumerate(comparison.sides):
         columns.append(Column(side.label, flexible=True))
-        if place and with_behind:
+        if place and with_deltas:
             columns.append(Column(""))
     rows: list[list[Cell]] = []
     section = ""
@@ -45,37 +46,51 @@ def render(face: Face, comparison: Comparison) -> None:
         if line.section != section:
             section = line.section
             rows.append([Cell(section, "bold"), *[Cell("")] * (len(columns) - 1)])
-        row = [Cell(f"  {line.name}" if line.section else line.name, "" if line.section else "dim")]
-        for place, value in enumerate(line.cells):
-            row.append(value if isinstance(value, Cell) else Cell("" if value is None else number(value)))
-            if place and with_behind:
-                row.append(line.behind[place] if line.behind else Cell(""))
-        rows.append(row)
+        rows.append(_row(line, with_deltas))
     table(face, columns, rows)
     for label, problem in _problems(comparison):
         face.warn(f"{label}: {problem}")
     if not lines:
         face.note("no differences")
     elif len(shown) < len(lines):
-        face.hint("-v lists every file")
+        face.hint("-v lists everything")
+
+
+def _row(line: Line, with_deltas: bool) -> list[Cell]:
+    row = [Cell(f"  {line.name}") if line.section else Cell(line.name, "dim")]
+    for place, value in enumerate(line.cells):
+        if isinstance(value, Cell):
+            row.append(value)
+        else:
+            row.append(Cell("–", "dim") if value is None else Cell(number(value), "yellow" if line.changed else ""))
+        if place and with_deltas:
+            found = line.deltas[place - 1] if line.deltas else None
+            row.append(Cell("") if found is None else Cell(delta(found[0]), _verdict(found[1])))
+    return row
+
+
+def _verdict(better: bool | None) -> str:
+    return "" if better is None else "green" if better else "red"
 
 
 def export(comparison: Comparison, *, as_markdown: bool) -> str:
     """The same rows with a column for the section; CSV has full numbers."""
     labels = [side.label for side in comparison.sides]
-    titles = ["section", "name", *labels, *(f"change {label}" for label in labels[1:])]
-    rows = []
+    titles = ["section", "name", *labels, *(f"change of {label}" for label in labels[1:])]
+    rows: list[list[object]] = []
     for line in [*_plain_heading(comparison), *_lines(comparison)]:
-        behind = [cell.text for cell in line.behind[1:]] or [""] * (len(labels) - 1)
-        rows.append([line.section, line.name, *map(_bare, line.cells), *behind])
+        deltas = line.deltas or (None,) * (len(labels) - 1)
+        values = [value.text if isinstance(value, Cell) else _exported(value) for value in line.cells]
+        changes = [None if each is None else delta(each[0]) if as_markdown else each[0] for each in deltas]
+        rows.append([line.section, line.name, *values, *changes])
     if not as_markdown:
         return comma_separated(titles, rows)
     text = [[cell if isinstance(cell, str) else "" if cell is None else number(cell) for cell in row] for row in rows]
     return markdown(titles, text, right=[False, False] + [True] * (len(titles) - 2))
 
 
-def _bare(value: object) -> object:
-    return value.text if isinstance(value, Cell) else value
+def _exported(value: object) -> object:
+    return number(value) if isinstance(value, (bool, list, dict)) else value
 
 
 def _heading(face: Face, comparison: Comparison) -> list[Line]:
@@ -103,7 +118,7 @@ def _plain_heading(comparison: Comparison) -> list[Line]:
     return [
         Line("run", "id", tuple(side.run for side in sides)),
         Line("run", "state", tuple(side.state for side in sides)),
-        Line("run", "seconds", tuple(side.seconds or None for side in sides)),
+        Line("run", "seconds", tuple(round(side.seconds, 3) or None for side in sides)),
         Line("run", "message", tuple(side.message for side in sides)),
     ]
 
@@ -111,28 +126,24 @@ def _plain_heading(comparison: Comparison) -> list[Line]:
 def _lines(comparison: Comparison) -> Iterator[Line]:
     labels = [side.label for side in comparison.sides]
     for metric in comparison.metrics:
-        behind = [Cell("")]
-        for label in labels[1:]:
-            better = metric.better.get(label)
-            color = "" if better is None else "green" if better else "red"
-            behind.append(Cell(delta(metric.deltas[label]) if label in metric.deltas else "", color))
-        yield Line("metrics", metric.name, tuple(metric.values.get(label) for label in labels), tuple(behind))
-    for param in comparison.params:
-        cells = tuple(
-            Cell(number(param.values[label]), "yellow" if param.changed else "")
-            if label in param.values
-            else Cell("–", "dim")
-            for label in labels
+        deltas = tuple(
+            (metric.deltas[label], metric.better[label]) if label in metric.deltas else None for label in labels[1:]
         )
-        yield Line("params", param.key, cells)
+        yield Line("metrics", metric.name, tuple(metric.values.get(label) for label in labels), False, deltas)
+    for param in comparison.params:
+        yield Line("params", param.key, tuple(_param(param, label) for label in labels), param.changed)
     yield from _code_lines(comparison, labels)
     for section, diffs in (("data", comparison.data), ("outputs", comparison.outputs)):
         found = [{change.path: change for change in diff.paths} for diff in diffs]
         for path in sorted({path for changes in found for path in changes}):
             yield _content_line(section, path, [changes.get(path) for changes in found])
     for fact in comparison.environment:
-        cells = tuple(Cell(fact.values.get(label, "–"), "yellow" if fact.changed else "") for label in labels)
-        yield Line("environment", fact.name, cells)
+        yield Line("environment", fact.name, tuple(fact.values.get(label) for label in labels), fact.changed)
+
+
+def _param(param: ParamRow, label: str) -> object:
+    """The value, None if there is none: a parameter that is null is the word."""
+    return ("null" if param.values[label] is None else param.values[label]) if label in param.values else None
 
 
 def _code_lines(comparison: Comparison, labels: list[str]) -> Iterator[Line]:
@@ -186,7 +197,7 @@ def _shortened(lines: list[Line]) -> Iterator[Line]:
     """`lines` without the long tails: many files of code, and what is the same in the environment."""
     counts: dict[str, int] = {}
     for line in lines:
-        if line.section == "environment" and not any(isinstance(c, Cell) and c.color == "yellow" for c in line.cells):
+        if line.section == "environment" and not line.changed:
             continue
         counts[line.section] = counts.get(line.section, 0) + 1
         if line.section != "code" or counts["code"] <= FILES:

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from axil.cli.format import age, count, delta, duration, number, short, size
-from axil.cli.style import SYMBOLS, cut, safe
+from axil.cli.style import SYMBOLS, safe
 from axil.cli.tables import Cell, Column, sparkline, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from axil.actions.compare import Comparison
     from axil.actions.show import ExperimentView, RunView
     from axil.cli.face import Face
     from axil.formats.record import Run, Series, StageRecord
@@ -231,20 +232,31 @@ def _changes(face: Face, view: ExperimentView) -> None:
     changes, style = view.changes, face.style
     assert changes is not None
     parent, own = changes.sides[0].label, changes.sides[1].label
-    room = face.width or 200
-    lines = [
-        f"{row.name}  {style.better(delta(row.deltas[own]), row.better[own])}"
+    rows = [
+        [Cell(row.name), Cell(delta(row.deltas[own]), _verdict(row.better[own]))]
         for row in changes.metrics
         if row.name in view.directions and own in row.deltas
     ]
     for param in changes.params:
         old, new = (number(param.values[side]) if side in param.values else "–" for side in (parent, own))
-        lines.append(f"{safe(param.key)}  {cut(safe(old), room // 3)} → {style.yellow(cut(safe(new), room // 3))}")
+        rows.append([Cell(param.key), Cell(f"{old} → {new}", "yellow")])
     for file in changes.code[0].files:
         amount = "binary" if file.added is None else f"+{file.added} −{file.removed}"
-        lines.append(f"{safe(file.path)}  {style.dim(amount)}")
+        rows.append([Cell(file.path), Cell(amount, "dim")])
     for diff in (changes.data[0], changes.outputs[0]):
-        lines += [f"{safe(change.path)}  {style.dim(in_words(change))}" for change in diff.paths]
-    _section(face, f"against {safe(parent)}")
-    for line in lines or [style.dim("nothing differs yet")]:
-        face.line("  " + line)
+        rows += [[Cell(change.path), Cell(in_words(change), "dim")] for change in diff.paths]
+    _section(face, f"against {safe(parent)}{style.dim(_which(changes))}")
+    if rows:
+        table(face, [Column("", flexible=True), Column("", flexible=True)], rows, indent="  ")
+    else:
+        face.line(style.dim("  nothing differs yet"))
+
+
+def _verdict(better: bool | None) -> str:
+    return "" if better is None else "green" if better else "red"
+
+
+def _which(changes: Comparison) -> str:
+    """The runs whose results are compared."""
+    parent, own = (f"run {short(side.run)}" if side.run else "the branch" for side in changes.sides)
+    return f"  ({parent} → {own})"

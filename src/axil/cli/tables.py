@@ -10,14 +10,16 @@ from axil.cli.style import bare, cut, safe, width
 
 GAP = "  "
 NARROWEST = 8
+WIDEST_FLOOR = 12
+"""A flexible column keeps this much of its title."""
 
 
 class Column(NamedTuple):
-    """A column: `right` aligns numbers; `flexible` may be cut; the highest `drop` goes first where space is short."""
+    """A column: `right` aligns numbers; `flexible` may be cut, 2 before 1; the highest `drop` goes first, 0 never."""
 
     title: str
     right: bool = False
-    flexible: bool = False
+    flexible: int = False
     drop: int = 0
 
 
@@ -76,7 +78,9 @@ def _fit(columns: Sequence[Column], widths: list[int], limit: int | None) -> tup
     def excess() -> int:
         return sum(widths[number] for number in shown) + len(GAP) * (len(shown) - 1) - limit
 
-    floor = {number: min(widths[number], max(NARROWEST, width(columns[number].title))) for number in shown}
+    floor = {
+        number: min(widths[number], max(NARROWEST, min(width(columns[number].title), WIDEST_FLOOR))) for number in shown
+    }
 
     def shrinkable() -> int:
         return sum(widths[number] - floor[number] for number in shown if columns[number].flexible)
@@ -84,8 +88,8 @@ def _fit(columns: Sequence[Column], widths: list[int], limit: int | None) -> tup
     while excess() > shrinkable() and (losers := [number for number in shown if columns[number].drop]):
         shown.remove(max(losers, key=lambda number: (columns[number].drop, number)))
     while excess() > 0 and (wide := [n for n in shown if columns[n].flexible and widths[n] > floor[n]]):
-        # The widest gives first, so that two long columns end up equal.
-        widths[max(wide, key=lambda number: widths[number])] -= 1
+        # The widest of the most flexible gives first, so that two long columns end up equal.
+        widths[max(wide, key=lambda number: (columns[number].flexible, widths[number]))] -= 1
     return shown, widths
 
 

@@ -1,6 +1,10 @@
 """Compare experiments or runs: metrics, params, code, data, outputs and environment in one answer.
 
-The first one is what the others are measured against. An experiment stands for its latest succeeded run.
+  axil compare            the current experiment with its parent
+  axil compare A          the current experiment with A
+  axil compare A B [C …]  B and C with A
+
+An experiment stands for its latest succeeded run.
 """
 
 from __future__ import annotations
@@ -15,8 +19,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_target(parser, "first", help="what the others are measured against")
-    add_target(parser, "others", help="one or more to compare with it", nargs="+")
+    add_target(parser, "names", help="what to compare (see above)", nargs="*")
     parser.add_argument("--only-changed", action="store_true", help="only what differs")
     add_formats(parser)
 
@@ -25,7 +28,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.compare import compare
     from axil.cli.render_compare import export, render
 
-    comparison = compare(face.project(), [args.first, *args.others], only_changed=args.only_changed)
+    comparison = compare(face.project(), args.names, only_changed=args.only_changed)
     if args.csv or args.md:
         face.raw(export(comparison, as_markdown=args.md))
     else:

@@ -67,10 +67,11 @@ def render(face: Face, found: DataDiff, *, shown: int | None) -> None:
             change_ = " → ".join(dict.fromkeys(sizes))
             inside = file.path.removeprefix(change.path + "/")
             face.line(f"  {style.color(color, sign)} {safe(inside)}  {style.dim(change_)}")
-        total = change.added + change.removed + change.changed
-        if shown is not None and total > shown:
-            face.line(style.dim(f"  … {count(total - shown, 'more file')} (--all lists them)"))
+        if shown is not None and len(change.files) > shown:
+            face.line(style.dim(f"  … {count(len(change.files) - shown, 'more file')} (--all lists them)"))
         if change.problem:
             face.warn(f"{change.path}: {change.problem}")
+    if (found.old, found.new) == ("recorded", "work tree"):
+        face.hint("axil add records the changes")
     if len(found.paths) > 1:
         face.line(style.dim(f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed"))

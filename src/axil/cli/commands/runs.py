@@ -86,7 +86,7 @@ def export(found: RunList, *, markdown: bool) -> str:
     titles = ["run", "experiment", "state", "started", "seconds", "message", *found.metrics, *found.params]
     rows: list[list[object]] = [
         [
-            *(row.id, row.experiment, row.state, iso(row.time), row.seconds or None, row.message),
+            *(row.id, row.experiment, row.state, iso(row.time), round(row.seconds, 3) or None, row.message),
             *(row.metrics.get(name) for name in found.metrics),
             *(_exported(row, key) for key in found.params),
         ]
@@ -126,7 +126,7 @@ def render(face: Face, found: RunList, *, experiment: str = "") -> None:
             for place, name in enumerate(metrics)
         ),
         *(Column(key, right=True, drop=10 + place) for place, key in enumerate(params)),
-        *([Column("message", flexible=True, drop=5)] if any(row.message for row in found.runs) else []),
+        *([Column("message", flexible=2, drop=5)] if any(row.message for row in found.runs) else []),
     ]
     best = _best(found)
     now = face.now()
