@@ -1,0 +1,138 @@
+"""Runs whose supervisor vanished (killed, power cut): found by their free lock, recorded with all they had."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from axil.base.clock import Clock
+from axil.errors import AxilError, Damaged, GitFailed
+from axil.runs import rundir
+
+if TYPE_CHECKING:
+    from axil.formats.record import Run, StageRecord
+    from axil.formats.runfiles import Spec, Started, State
+    from axil.journal.journal import Journal
+    from axil.runs.environment import Cache
+    from axil.runs.rundir import RunDir
+    from axil.runs.series import SeriesFile
+    from axil.store import Store
+
+GRACE = 5.0
+"""Seconds that commands left behind get to end by themselves."""
+
+
+def adopt_lost(
+    runs: str, journal: Journal, store: Store, cache: Cache, clock: Clock, grace: float = GRACE
+) -> list[Run]:
+    """Record every run in `runs` that nobody supervises any more; returns their records, already in the journal.
+
+    Stages that had finished count in full, so their results are used by later runs. Commands still running are ended
+    first. A run that had just ended gets the record it was about to get. Of several processes that try, one does it.
+    Without lost runs this is one listing and a look at each live run's lock.
+    """
+    adopted = []
+    for run in rundir.ids(runs):
+        folder = rundir.take(runs, run)
+        if folder is not None:
+            try:
+                record = _adopt(folder, journal, store, cache, grace)
+                if record is not None:
+                    adopted.append(record)
+            except Damaged:
+                continue  # Of a newer axil, or not a run at all: left for whoever understands it.
+            finally:
+                folder.release()
+    if adopted:
+        rundir.sweep(runs, clock())
+    return adopted
+
+
+def _adopt(folder: RunDir, journal: Journal, store: Store, cache: Cache, grace: float) -> Run | None:
+    """The record of one run, appended; None if the journal had it already."""
+    spec, state = folder.spec(), folder.state()
+    run = state.run
+    if run is None:
+        for name, process in state.processes.items():
+            if state.stages[name].state == "lost":
+                _end(folder, process, grace)
+        run = _record(folder, spec, folder.state(), store, cache)
+    new = _append(journal, run)
+    folder.remove()
+    return run if new else None
+
+
+def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache) -> Run:
+    from axil.runs import environment
+    from axil.runs.finish import conclude
+    from axil.runs.series import SeriesFile
+    from axil.runs.traces import Traces
+
+    series = SeriesFile(folder.file(rundir.SERIES))
+    summary = series.finish()
+    traces = Traces(folder.file(rundir.TRACE))
+    traces.collect()
+    stages = [_last_words(folder, stage, series) for stage in state.stages.values()]
+    return conclude(
+        folder,
+        spec,
+        "lost",
+        stages,
+        store=store,
+        summary=summary,
+        environment=environment.record(spec.root, traces.all, cache),
+        ended=_last_sign(folder),
+    )
+
+
+def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile) -> StageRecord:
+    """The record of a stage; of one that was cut off, with what it had logged."""
+    import msgspec
+
+    from axil.runs.stage import tail_of
+
+    if stage.state != "lost":
+        return stage
+    return msgspec.structs.replace(
+        stage,
+        tail=tail_of(folder.log(stage.name)),
+        metrics=series.summary.final(stage.name),
+        seconds=max(0.0, _last_sign(folder) - stage.started),
+    )
+
+
+def _last_sign(folder: RunDir) -> float:
+    """When the run was last seen to do something: the newest change of its files."""
+    paths = [folder.file(rundir.STATE), folder.file(rundir.SERIES)]
+    times = []
+    with suppress(FileNotFoundError):
+        paths += [folder.file(rundir.LOGS, name) for name in os.listdir(folder.file(rundir.LOGS))]
+    for path in paths:
+        with suppress(FileNotFoundError):
+            times.append(os.stat(path).st_mtime)
+    return max(times, default=0.0)
+
+
+def _end(folder: RunDir, process: Started, grace: float) -> None:
+    from axil.base.processes import Identity, end_session
+
+    end_session(Identity(process.pid, process.ticks), {"AXIL_RUN": folder.id, "AXIL_RUN_DIR": folder.path}, grace)
+
+
+def _append(journal: Journal, run: Run) -> bool:
+    """Append the record; without its snapshot if git has thrown that away meanwhile. Says whether it was new."""
+    import msgspec
+
+    from axil.runs.finish import snapshots
+
+    try:
+        return bool(journal.append([run], snapshots=snapshots(run)))
+    except GitFailed as error:
+        if not run.snapshot:
+            raise
+        bare = msgspec.structs.replace(run, snapshot="")
+        try:
+            return bool(journal.append([bare]))
+        except AxilError:
+            raise error from None
