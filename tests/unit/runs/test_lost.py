@@ -7,9 +7,8 @@ import signal
 import threading
 from pathlib import Path
 
-from tests.unit.runs.bench import Bench
-
 import pytest
+from tests.unit.runs.bench import Bench
 
 from axil.base import processes
 from axil.base.clock import system_clock
