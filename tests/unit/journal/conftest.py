@@ -54,7 +54,7 @@ def make_run() -> Callable[..., Run]:
 
     def make(**fields: Any) -> Run:
         number = next(numbers)
-        values = {
+        values: dict[str, Any] = {
             "id": ulid(number),
             "time": START + 60 * number,
             "ended": START + 60 * number + 10,
