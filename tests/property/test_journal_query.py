@@ -82,7 +82,7 @@ def compared(op: str, wanted: object, of: Callable[[object], object]) -> Callabl
 
 
 @st.composite
-def tests(draw: st.DrawFn) -> Case:
+def comparisons(draw: st.DrawFn) -> Case:
     kind, names = draw(st.sampled_from([("metrics", METRICS), ("params", PARAMS)]))
     name = draw(st.sampled_from(names))
     shown = draw(st.sampled_from([name, f"{kind}.{name}", f"`{name}`"]))
@@ -142,20 +142,20 @@ def either(pair: tuple[Case, Case]) -> Case:
 
 
 def chained(cases: list[Case]) -> Case:
-    """Without parentheses: `and` binds tighter than `or`, `not` tighter than both."""
+    """Without inner parentheses: `and` binds tighter than `or`, `not` tighter than both."""
     a, b, c = cases
     return Case(
-        f"not {a.text} and {b.text} or {c.text}", lambda run: (not a.truth(run) and b.truth(run)) or c.truth(run)
+        f"(not {a.text} and {b.text} or {c.text})", lambda run: (not a.truth(run) and b.truth(run)) or c.truth(run)
     )
 
 
 CASES = st.recursive(
-    tests(),
+    comparisons(),
     lambda inner: st.one_of(
         inner.map(negated),
         st.tuples(inner, inner).map(both),
         st.tuples(inner, inner).map(either),
-        st.lists(tests(), min_size=3, max_size=3).map(chained),
+        st.lists(comparisons(), min_size=3, max_size=3).map(chained),
     ),
     max_leaves=6,
 )
@@ -187,16 +187,13 @@ def test_sql_and_python_agree(made: list[Run], case: Case) -> None:
     index.close()
 
 
-@settings(deadline=None, max_examples=300)
-@given(
-    st.text(max_size=60)
-    | st.lists(
-        st.sampled_from(
-            ["f1", "lr", "and", "or", "not", "(", ")", ">", "=", "in", ",", "1", "is", "null", "'", "age", "2h", "like"]
-        ),
-        max_size=12,
-    ).map(" ".join)
+TOKENS = st.sampled_from(
+    ["f1", "lr", "and", "or", "not", "(", ")", ">", "=", "in", ",", "1", "is", "null", "'", "age", "2h", "like"]
 )
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(max_size=60) | st.lists(TOKENS, max_size=12).map(" ".join))
 def test_any_text_is_a_condition_or_a_clear_mistake(text: str) -> None:
     from axil.errors import BadInput
 

@@ -29,23 +29,18 @@ def histories(draw: st.DrawFn) -> list[AnyRecord]:
     for number in numbers:
         common: dict[str, Any] = {"id": ulid(number), "time": float(number)}
         name, other, commit = draw(NAMES), draw(NAMES), draw(COMMITS)
-        made.append(
-            draw(
-                st.sampled_from(
-                    [
-                        Fork(**common, name=name, parent=other, commit=commit),
-                        Fork(**common, name=name, parent="", commit=commit),
-                        Rename(**common, old=name, new=other),
-                        Archive(**common, name=name, commit=commit),
-                        Restore(**common, name=name, commit=commit),
-                        Delete(**common, name=name, commit=commit),
-                        Note(**common, target=name, text="x"),
-                        Run(**common, experiment=name, state="succeeded"),
-                        Retract(**common, target=ulid(draw(st.integers(0, count)))),
-                    ]
-                )
-            )
-        )
+        choices: list[AnyRecord] = [
+            Fork(**common, name=name, parent=other, commit=commit),
+            Fork(**common, name=name, parent="", commit=commit),
+            Rename(**common, old=name, new=other),
+            Archive(**common, name=name, commit=commit),
+            Restore(**common, name=name, commit=commit),
+            Delete(**common, name=name, commit=commit),
+            Note(**common, target=name, text="x"),
+            Run(**common, experiment=name, state="succeeded"),
+            Retract(**common, target=ulid(draw(st.integers(0, count)))),
+        ]
+        made.append(draw(st.sampled_from(choices)))
     return made
 
 
