@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from axil.base.clock import Clock, system_clock
-from axil.base.hashing import hash_bytes
+from axil.base.ids import new_id
 from axil.data.index import WorkTreeIndex
-from axil.errors import BadInput, NotFound
-from axil.formats.project import ProjectFile
+from axil.errors import NotFound
+from axil.formats.project import FILE, ProjectFile
 from axil.git.process import Git
 from axil.git.refs import Head, head
 from axil.git.repository import Repository, discover_with_head
 from axil.journal.journal import Journal
 from axil.journal.operations import OperationLog
+from axil.pipeline.load import Params, load_params, load_project
 from axil.store import Store
-
-FILE_NAME = "axil.toml"
-
-
-class Params(NamedTuple):
-    """The parameters file: its project path ("" if the project has none), its bytes, and the values as nested dicts."""
-
-    path: str
-    data: bytes
-    values: dict[str, object]
 
 
 class Project:
@@ -79,40 +68,21 @@ class Project:
 
     @cached_property
     def file(self) -> ProjectFile:
-        """The parsed axil.toml; parsing is remembered by content. Raises `BadInput` with file, line and key."""
-        from axil.formats import project
-
-        data = self.read(FILE_NAME)
-        key = hash_bytes(data)
-        if remembered := self.index.cached(project.CACHE_KIND, key):
-            return project.load(remembered)
-        parsed = project.parse(_text(data, FILE_NAME), FILE_NAME)
-        self.index.remember(project.CACHE_KIND, {key: project.dump(parsed)})
-        return parsed
+        """The parsed axil.toml. Raises `BadInput` with file, line and key."""
+        return load_project(self.root, self.index)
 
     @cached_property
     def params(self) -> Params:
-        """The parameters as they are in the work tree; parsing is remembered by content."""
-        from axil.formats import params
+        """The parameters as they are in the work tree now. Raises `BadInput` with file and line."""
+        return load_params(self.root, self.file, self.index)
 
-        path = self.file.params_file or params.find(self.root)
-        if not path:
-            return Params("", b"", {})
-        data = self.read(path)
-        key = hash_bytes(path.encode() + b"\0" + data)
-        if remembered := self.index.cached("params", key):
-            return Params(path, data, json.loads(remembered))
-        values = params.load(_text(data, path), params.kind_of(path), path)
-        self.index.remember("params", {key: json.dumps(values).encode()})
-        return Params(path, data, values)
+    def new_id(self) -> str:
+        """A fresh ULID of this project's clock."""
+        return new_id(self.clock)
 
     def path(self, project_path: str) -> str:
         """The absolute path of `project_path`."""
         return os.path.join(self.root, project_path)
-
-    def read(self, project_path: str) -> bytes:
-        with open(self.path(project_path), "rb") as file:
-            return file.read()
 
     def forget(self) -> None:
         """Drop what was read from files and HEAD, after an action changed them."""
@@ -126,18 +96,10 @@ def open_project(start: str, environ: Mapping[str, str] | None = None, clock: Cl
     Raises `NotFound` where there is no git repository, or one without axil.toml.
     """
     project = Project(*discover_with_head(start), environ or {}, clock)
-    if not os.path.isfile(project.path(FILE_NAME)):
+    if not os.path.isfile(project.path(FILE)):
         raise NotFound(
             "this repository is not an axil project yet",
-            f"{project.root} has no {FILE_NAME}",
+            f"{project.root} has no {FILE}",
             "run `axil init` to make it one",
         )
     return project
-
-
-def _text(data: bytes, source: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{source} is not UTF-8", f"line {line} has a byte that is no text", f"save {source} as UTF-8") from None

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from axil.errors import NotFound
+from axil.errors import BadInput, NotFound
+from axil.git.process import text
 from axil.git.refs import list_refs
 from axil.journal.rows import Experiment
+from axil.journal.state import infer_parents
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from axil.project import Project
 
 HEADS = "refs/heads/"
 ARCHIVE = "refs/axil/archive/"
+_TRUNKS = ("main", "master", "trunk")
 
 
 def experiments(project: Project) -> dict[str, Experiment]:
     """Every experiment that has a branch or an archived branch, by name; `tip` is its newest commit.
 
-    Branches made with plain git get the nearest experiment they descend from as an inferred parent.
+    Branches made with plain git get the nearest experiment they descend from as an inferred parent. Where an archived
+    and a living experiment bear one name, the living one is meant.
     """
     refs = list_refs(project.git, HEADS, ARCHIVE)
     heads = {ref.removeprefix(HEADS): commit for ref, commit in refs.items() if ref.startswith(HEADS)}
@@ -28,40 +34,63 @@ def experiments(project: Project) -> dict[str, Experiment]:
     known = project.journal.experiments()
     found = {}
     for name, tip in {**archived, **heads}.items():
-        experiment = known.get(name) or Experiment(name, None, True, "", "", 0.0, "", "", False, False)
-        found[name] = experiment._replace(tip=tip, archived=name not in heads, deleted=False)
+        aside = name not in heads
+        experiment = known.get(name)
+        if experiment is None or experiment.deleted or experiment.archived != aside:
+            experiment = Experiment(name, None, True, "", "", 0.0, "", "", aside, False)
+        found[name] = experiment._replace(tip=tip, archived=aside)
     return _with_parents(project, found)
 
 
 def _with_parents(project: Project, found: dict[str, Experiment]) -> dict[str, Experiment]:
     """Give every experiment without a fork record the nearest one whose history it continues."""
-    unknown = [name for name, experiment in found.items() if experiment.inferred and experiment.tip]
-    if not unknown:
-        return found
-    from axil.journal.state import infer_parents
-
-    inferred = infer_parents(project.git, found, unknown)
+    tips = {name: experiment.tip for name, experiment in found.items() if experiment.tip}
+    forks = {name: found[name].commit for name in tips if not found[name].inferred}
+    if len(tips) - len(forks) <= 1:
+        return found  # The only one without a fork record is where all others come from.
+    trunk = next((name for name in _TRUNKS if name in tips), None)
+    inferred = infer_parents(tips, forks, _ancestry(project, tips), trunk)
     return {
-        name: experiment._replace(parent=inferred.get(name)) if name in inferred else experiment
+        name: experiment._replace(parent=inferred[name].parent, commit=inferred[name].commit)
+        if name in inferred
+        else experiment
         for name, experiment in found.items()
     }
 
 
-def require(project: Project, name: str, *, archived: bool = False) -> Experiment:
-    """The experiment called `name`; `archived` says which kind is wanted. Raises `NotFound` with close names."""
+def _ancestry(project: Project, tips: Mapping[str, str]) -> dict[str, list[str]]:
+    """Commit -> its parents, for all commits of these branches."""
+    lines = text(project.git.run("log", "--format=%H %P", *tips.values(), "--")).splitlines()
+    return {line[: line.index(" ")]: line.split(" ")[1:] for line in lines}
+
+
+def require(project: Project, name: str) -> Experiment:
+    """The experiment called `name`. Raises `NotFound`, with close names, if it has no branch."""
     found = experiments(project)
-    experiment = found.get(name)
-    if experiment is not None and experiment.archived == archived:
-        return experiment
-    if experiment is not None and experiment.archived:
-        raise NotFound(f"experiment {name} is archived", "its branch was put aside", f"axil restore {name}")
-    if experiment is not None:
-        raise NotFound(f"experiment {name} is not archived", "it is an ordinary branch", "axil tree shows all of them")
-    raise NotFound(f"there is no experiment {name}", _close(name, found), "axil tree --all lists them")
+    if name in found and not found[name].archived:
+        return found[name]
+    if name in found:
+        raise NotFound(
+            f"experiment {name} is archived", "its branch was put aside", f"bring it back: axil restore {name}"
+        )
+    raise unknown(name, found)
 
 
-def _close(name: str, found: dict[str, Experiment]) -> str:
-    import difflib
+def unknown(name: str, known: Mapping[str, object]) -> NotFound:
+    """The error for a name that is none of `known`."""
+    from difflib import get_close_matches
 
-    matches = difflib.get_close_matches(name, found, 3, 0.5)
-    return f"did you mean {', '.join(matches)}?" if matches else ""
+    matches = get_close_matches(name, known, 3, 0.5)
+    why = f"did you mean {' or '.join(matches)}?" if matches else ""
+    return NotFound(f"there is no experiment {name}", why, "list them: axil tree --all")
+
+
+def current(project: Project, what: str) -> str:
+    """The name of the experiment that is checked out. Raises `BadInput` on a detached HEAD; `what` needs a branch."""
+    if project.head.branch is None:
+        raise BadInput(
+            f"{what} needs an experiment",
+            "HEAD is detached: no branch is checked out",
+            "go to one with `axil switch EXP`, or make one here with `git switch -c NAME`",
+        )
+    return project.head.branch

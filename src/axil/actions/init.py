@@ -9,9 +9,10 @@ from typing import NamedTuple
 from axil.base.atomic import write_atomic
 from axil.base.clock import Clock, system_clock
 from axil.errors import BadInput
+from axil.formats.project import FILE
 from axil.git.repository import discover_with_head
 from axil.git.worktree import stage
-from axil.project import FILE_NAME, Project
+from axil.project import Project
 
 _TEMPLATE = """\
 # What axil runs and how results are judged. The format: docs/formats/axil-toml.md
@@ -43,15 +44,15 @@ def init(start: str, environ: Mapping[str, str], *, name: str = "", clock: Clock
     Raises `NotFound` where there is no git repository and `BadInput` if axil.toml is something else than a file.
     """
     project = Project(*discover_with_head(start), environ, clock)
-    path = project.path(FILE_NAME)
+    path = project.path(FILE)
     os.makedirs(project.home, exist_ok=True)
     if os.path.isfile(path):
         return Initialised(project.root, project.file.name or _folder_name(project), True)
     if os.path.lexists(path):
-        raise BadInput(f"{FILE_NAME} is not a file", f"{path} is in the way", "move it and try again")
+        raise BadInput(f"{FILE} is not a file", f"{path} is in the way", "move it and try again")
     name = name or _folder_name(project)
     write_atomic(path, _TEMPLATE.format(name=_quoted(name)).encode())
-    stage(project.git, [FILE_NAME])
+    stage(project.git, [FILE])
     return Initialised(project.root, name, False)
 
 

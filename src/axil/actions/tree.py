@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from axil.actions.experiments import experiments
 
 if TYPE_CHECKING:
-    from axil.journal.rows import Experiment, Overview
+    from axil.journal.rows import Experiment, Summary
     from axil.project import Project
 
 
@@ -50,7 +50,7 @@ def tree(project: Project, *, archived: bool = False) -> ExperimentTree:
     """The tree of all experiments, with the archived ones if `archived`."""
     found = experiments(project)
     metric, direction = next(iter(project.file.metrics.items()), ("", "max"))
-    results = project.journal.overview(metric, direction)
+    results = project.journal.summaries(metric or None, direction)
     shown = {name for name, experiment in found.items() if archived or not experiment.archived}
     children: dict[str | None, list[str]] = defaultdict(list)
     for name in sorted(shown, key=lambda name: (found[name].created, name)):
@@ -61,7 +61,10 @@ def tree(project: Project, *, archived: bool = False) -> ExperimentTree:
     while stack:
         name, depth, last = stack.pop()
         parent = _shown_parent(name, found, shown)
-        nodes.append(_node(project, found[name], parent, depth, last, results, direction))
+        base = results.get(found[parent].identity) if parent else None
+        nodes.append(
+            _node(project, found[name], parent, depth, last, results.get(found[name].identity), base, direction)
+        )
         stack += [(child, depth + 1, place == 0) for place, child in enumerate(reversed(children[name]))]
     return ExperimentTree(metric, direction, tuple(nodes))
 
@@ -84,13 +87,12 @@ def _node(
     parent: str | None,
     depth: int,
     last: bool,
-    results: dict[str, Overview],
+    own: Summary | None,
+    base: Summary | None,
     direction: str,
 ) -> TreeNode:
-    own, theirs = results.get(experiment.name), results.get(parent or "")
     value = own.best if own else None
-    base = theirs.best if theirs else None
-    change = value - base if value is not None and base is not None else None
+    change = value - base.best if value is not None and base and base.best is not None else None
     return TreeNode(
         name=experiment.name,
         parent=parent,

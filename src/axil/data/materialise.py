@@ -14,16 +14,30 @@ from typing import NamedTuple
 from axil.base.hashing import Oid
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
-from axil.data.diff import DIR_KIND
+from axil.data.diff import DIR_KIND, root_entry
 from axil.data.index import Update, WorkTreeIndex
 from axil.data.plan import MARK, Plan, listed, plan_switch
+from axil.data.pointers import check_place
 from axil.data.rows import ZERO_STAT, Columns, Folder, Known, Summary, pack_stat
 from axil.errors import AxilError, Blocked
-from axil.formats.pointer import Pointer
+from axil.formats.pointer import Pointer, parse, render
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
 from axil.store import Placed, Store
 
-__all__ = ["Applied", "Saved", "Target", "apply", "check", "materialise", "plan_switch"]
+__all__ = [
+    "Applied",
+    "Saved",
+    "Target",
+    "apply",
+    "check",
+    "interrupted",
+    "materialise",
+    "plan_switch",
+    "put_back",
+    "rescue",
+]
+
+_NOTHING = b"-"
 
 
 class Target(NamedTuple):
@@ -66,11 +80,21 @@ def materialise(
     Pass `tracked=False` for outputs of stages: the index then does not count them among the tracked data.
     Raises `Blocked` (with the paths) if unsaved edits are in the way and not `force`, and what `plan_switch` raises.
     """
-    plans = [plan_switch(index, store, root, path, old, new, progress=progress) for path, old, new in targets]
-    if not force:
-        check(plans)
     written = removed = 0
     saved: list[Saved] = []
+    plans = []
+    for path, old, new in targets:
+        mark = index.cached(MARK, os.fsencode(path))
+        if mark and mark != _mark(new):
+            # A switch to something else was killed on its way. What it wrote is no edit: let it arrive first.
+            arrived = None if mark == _NOTHING else parse(mark, path)
+            plan = plan_switch(index, store, root, path, old, arrived, progress=progress)
+            done = apply(index, store, root, plan, force=force, tracked=tracked, progress=progress)
+            saved += done.saved
+            old = arrived
+        plans.append(plan_switch(index, store, root, path, old, new, progress=progress))
+    if not force:
+        check(plans)
     for plan in plans:
         done = apply(index, store, root, plan, force=force, tracked=tracked, progress=progress)
         written, removed = written + done.written, removed + done.removed
@@ -104,14 +128,17 @@ def apply(
     if not force:
         check([plan])
     top = os.fsencode(root)
-    saved = [_rescue(store, top, plan, progress)] if plan.unsaved else []
+    saved = [rescue(store, root, plan, progress=progress)] if plan.unsaved else []
     key = os.fsencode(plan.path)
+    marked = index.cached(MARK, key)
+    if marked:
+        _sweep(top, key)
     if plan.empty:
         _remember(index, plan, {}, tracked)
+        if marked:
+            index.remember(MARK, {key: b""})
         return Applied(0, 0, saved)
-    if index.cached(MARK, key):
-        _sweep(top, key)
-    index.remember(MARK, {key: b"1"})
+    index.remember(MARK, {key: _mark(plan.new)})
     try:
         for path in plan.clear:
             _clear(os.path.join(top, path))
@@ -132,9 +159,18 @@ def apply(
     return Applied(len(known), removed, saved)
 
 
-def _rescue(store: Store, top: bytes, plan: Plan, progress: Progress) -> Saved:
-    """Store the edits that are about to be overwritten, as a tree of the same shape."""
-    base = os.fsencode(plan.path)
+def interrupted(index: WorkTreeIndex, path: str) -> bool:
+    """Whether a switch of `path` was killed; the next `materialise` of it finishes or reverts that work."""
+    return bool(index.cached(MARK, os.fsencode(path)))
+
+
+def _mark(pointer: Pointer | None) -> bytes:
+    return _NOTHING if pointer is None else render(pointer)
+
+
+def rescue(store: Store, root: str, plan: Plan, *, progress: Progress = SILENT) -> Saved:
+    """Store the edits that `plan` would overwrite, as a tree of the same shape; durable when it returns."""
+    top, base = os.fsencode(root), os.fsencode(plan.path)
     blobs: dict[bytes, Entry] = {}
     with store.batch() as batch:
         files = []
@@ -162,6 +198,29 @@ def _rescue(store: Store, top: bytes, plan: Plan, progress: Progress) -> Saved:
             content = Pointer("tree", tree.oid, tree.size, len(inside))
         batch.commit()
     return Saved(plan.path, content, {os.fsdecode(path): entry.oid for path, entry in blobs.items()})
+
+
+def put_back(store: Store, root: str, path: str, content: Pointer) -> None:
+    """Lay the files that `rescue` saved over what is at `path` now; other files there stay."""
+    files: list[tuple[Oid, int, str, bool]] = []
+
+    def collect(entry: Entry, full: str) -> None:
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        if entry.kind == DIR_KIND:
+            for inner in store.entries(entry.oid):
+                collect(inner, os.path.join(full, os.fsdecode(inner.name)))
+        elif entry.kind == LINK[0]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(full)
+            os.symlink(store.read(entry.oid), os.fsencode(full))
+        else:
+            files.append((entry.oid, entry.size, full, entry.kind == EXEC[0]))
+
+    check_place(root, path)
+    entry = root_entry(path, content)
+    assert entry is not None
+    collect(entry, os.path.join(root, path))
+    store.place_files(files)
 
 
 def _put_nested(put_tree: Callable[[list[Entry]], Oid], inside: dict[bytes, Entry]) -> Entry:

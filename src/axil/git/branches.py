@@ -9,10 +9,19 @@ from axil.git.process import Git, Result, failure, no_option
 from axil.git.refs import BRANCHES, LostRace, check_name, conflict, head, update_refs
 
 
-def switch(git: Git, name: str, *, create: bool = False, start: str | None = None, detach: bool = False) -> str:
+def switch(
+    git: Git,
+    name: str,
+    *,
+    create: bool = False,
+    start: str | None = None,
+    detach: bool = False,
+    discard: bool = False,
+) -> str:
     """Check out the branch `name` as `git switch` does, carrying uncommitted changes along.
 
-    With `create` the branch is made at `start` (default HEAD); with `detach`, `name` is any commit. Returns what a
+    With `create` the branch is made at `start` (default HEAD); with `detach`, `name` is any commit; with `discard`
+    uncommitted changes and untracked files in the way are overwritten: save them first. Returns what a
     failing post-checkout hook said ("" normally; the switch was made). Raises `Blocked` with the paths whose
     changes would be lost, `NotFound` or `BadInput` for the name; then nothing was changed.
     """
@@ -20,6 +29,8 @@ def switch(git: Git, name: str, *, create: bool = False, start: str | None = Non
         check_name(name)
     names = [no_option(name), *([no_option(start)] if start else [])]
     how = ["--no-track", "--create"] if create else ["--detach"] if detach else []
+    if discard:
+        how.append("--discard-changes")
     args = ("switch", "--quiet", "--no-progress", *how, *names)
     result = git.writing_call(*args)
     if not result.code:
@@ -89,6 +100,11 @@ def _refusal(words: str, name: str, start: str | None) -> AxilError | None:
         paths = tuple(line.split(": ")[0] for line in words.splitlines() if line.endswith(": needs merge"))
         hint = "resolve the conflicts and commit, or give up with `git merge --abort`"
         return Blocked("a merge in this work tree is not resolved", "in: " + ", ".join(paths), hint, paths)
+    if doing := re.search(r"cannot switch branch (?:while|in the middle of) (.+)", words):
+        what = doing.group(1).strip(" .")
+        return Blocked(
+            f"“{what}” is not finished in this work tree", "", "`git status` tells how to finish or abort it"
+        )
     if clash := _DF.search(words):
         return conflict(clash.group(1), clash.group(2))
     if place := _ELSEWHERE.search(words):

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from axil.cli import format
+from axil.cli import format as fmt
 from axil.cli.options import add_json
 from axil.cli.style import SYMBOLS
 
@@ -63,10 +63,10 @@ def _row(face: Face, node: TreeNode, is_last: list[bool], now: float) -> list[Ce
     runs = f"{symbol if unicode else word} {node.runs}" if node.runs else ""
     return [
         Cell(("* " if node.current else "  ") + lines + node.name, _name_color(node)),
-        Cell("" if node.value is None else format.number(node.value)),
-        Cell("" if node.change is None else format.delta(node.change), _color(node.better)),
+        Cell("" if node.value is None else fmt.number(node.value)),
+        Cell("" if node.change is None else fmt.delta(node.change), _color(node.better)),
         Cell(runs, color),
-        Cell(format.age(now - node.time) if node.time else "", "dim"),
+        Cell(fmt.age(now - node.time) if node.time else "", "dim"),
         Cell(node.hypothesis or ("(archived)" if node.archived else ""), "dim" if node.archived else ""),
     ]
 

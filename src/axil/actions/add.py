@@ -1,0 +1,93 @@
+"""Put files and folders under axil's care: bytes to the store, a pointer and a `.gitignore` line to git."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.actions.operation import Step, data_moves, file_moves, log, read_file
+from axil.actions.tracking import pointers
+from axil.base.progress import SILENT, Progress
+from axil.data import save
+from axil.errors import BadInput
+from axil.formats.pointer import Pointer
+from axil.git.worktree import stage, tracked
+
+if TYPE_CHECKING:
+    from axil.project import Project
+
+
+class Added(NamedTuple):
+    """A tracked path as it is saved now; `before` is None if it was not tracked."""
+
+    path: str
+    kind: str
+    oid: str
+    size: int
+    files: int
+    state: str
+    """ "new", "changed" or "unchanged"."""
+
+
+def project_path(project: Project, path: str) -> str:
+    """The project path of the absolute `path`. Raises `BadInput` if it is outside the project or its root."""
+    # The folder is resolved, the last step is not: a link itself is what the user named.
+    folder, name = os.path.split(path.rstrip(os.sep) or path)
+    real = os.path.join(os.path.realpath(folder), name)
+    found = os.path.relpath(real, os.path.realpath(project.root))
+    if found == os.curdir:
+        raise BadInput("the whole project cannot be tracked", "git keeps the code", "name the folders that hold data")
+    if found.split(os.sep)[0] == os.pardir:
+        raise BadInput(f"{path} is outside the project", f"the project is {project.root}", "copy or move it inside")
+    return found.replace(os.sep, "/")
+
+
+def add(project: Project, paths: Sequence[str], *, progress: Progress = SILENT) -> tuple[Added, ...]:
+    """Save the absolute `paths` (all tracked data if there are none) and stage their pointers.
+
+    Raises `BadInput` or `NotFound` before anything is changed: files that git tracks, outputs of stages, paths
+    outside the project, links that lead out, special files.
+    """
+    known = pointers(project)
+    names = [project_path(project, path) for path in paths] or list(known)
+    names = list(dict.fromkeys(names))
+    _check(project, [name for name in names if name not in known])
+    for name in names:
+        save.check_addable(project.root, name, {*known, *names})
+    files = {file for name in names for file in save.files_of(name)}
+    before = {file: read_file(project, file) for file in sorted(files)}
+    tracked_before = project.index.all_tracked()
+    saved = save.add(project.index, project.store, project.root, names, tracked=known, progress=progress)
+    moves = file_moves(project, before, {file: read_file(project, file) for file in before})
+    if moves:
+        data = data_moves((name, tracked_before.get(name), pointer) for name, pointer in saved.items())
+        log(project, "add " + " ".join(names), Step(files=moves, data=data))
+        stage(project.git, [file for file in before if read_file(project, file) is not None])
+    return tuple(_added(name, known.get(name), pointer) for name, pointer in saved.items())
+
+
+def _check(project: Project, names: Sequence[str]) -> None:
+    """Refuse what somebody else keeps already: git, or a stage."""
+    in_git = tracked(project.git, names) if names else set()
+    for name in names:
+        inside = sorted(path for path in in_git if path == name or path.startswith(name + "/"))
+        if inside:
+            raise BadInput(
+                f"{name} is tracked by git already",
+                f"git has {inside[0]}" + (f" and {len(inside) - 1} more files in it" if len(inside) > 1 else ""),
+                f"take it out of git, the files stay: git rm -r --cached {name}   then: axil add {name}",
+            )
+        for stage_ in project.file.stages.values():
+            for out in stage_.made:
+                if name == out or name.startswith(out + "/") or out.startswith(name + "/"):
+                    raise BadInput(
+                        f"{name} and the output {out} of stage {stage_.name} overlap",
+                        "what a stage makes is kept with its runs",
+                        "track only what no stage makes",
+                    )
+
+
+def _added(name: str, before: Pointer | None, now: Pointer) -> Added:
+    state = "new" if before is None else "unchanged" if before == now else "changed"
+    return Added(name, now.kind, now.oid.hex(), now.size, now.files, state)

@@ -1,0 +1,142 @@
+"""Make an experiment from another one, or from a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.actions.experiments import HEADS, current, experiments, require
+from axil.actions.names import check_new_name
+from axil.actions.outputs import outputs_of, outputs_of_run
+from axil.actions.switch import Moves, carry_out, plan_moves
+from axil.actions.tracking import changed_pointers
+from axil.base.progress import SILENT, Progress
+from axil.errors import AxilError, BadInput
+from axil.git.commits import commit_tree, identity
+from axil.git.refs import Head, update_refs
+from axil.journal.operations import RefMove
+
+if TYPE_CHECKING:
+    from axil.formats.params import Assignment
+    from axil.project import Project
+
+
+class Forked(NamedTuple):
+    """The new experiment. `params` are the assignments that were committed on it."""
+
+    name: str
+    parent: str
+    commit: str
+    run: str
+    hypothesis: str
+    params: tuple[str, ...]
+    operation: str
+
+
+class _Origin(NamedTuple):
+    parent: str
+    commit: str
+    run: str = ""
+    tree: str = ""
+    """The run's snapshot, if it holds more than `commit`."""
+
+
+def fork(
+    project: Project,
+    name: str,
+    *,
+    why: str = "",
+    source: str = "",
+    assignments: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> Forked:
+    """Make the experiment `name` and go there; `+suffix` appends `_suffix` to the name of its parent.
+
+    `source` is an experiment or a run (default: the current experiment, whose uncommitted changes come along). From a
+    run, the exact code it ran becomes the first commit. `assignments` (`key=value`) change parameters in a commit of
+    their own. Raises before anything is changed.
+    """
+    from axil.formats.params import parse_assignment
+    from axil.formats.record import Fork
+
+    changes = [parse_assignment(text) for text in assignments]
+    origin = _origin(project, source)
+    if name.startswith("+"):
+        name = f"{origin.parent}_{name[1:]}"
+    check_new_name(project, name)
+    author = identity(project.git)
+    commit = _first_commits(project, origin, changes, name)
+    moves = Moves((), ())
+    if source:
+        pointers = changed_pointers(project, project.head.commit, commit)
+        outputs = outputs_of_run(project, origin.run) if origin.run else outputs_of(project, origin.parent)
+        moves = plan_moves(project, pointers, outputs, force=False, progress=progress)
+    ref, record_id = HEADS + name, project.new_id()
+    update_refs(project.git, [(ref, commit, None)], message=f"axil fork {name}")
+    try:
+        switched = carry_out(
+            project,
+            f"fork {name}",
+            Head(name, commit),
+            moves,
+            refs=(RefMove(ref, None, commit),),
+            records=(record_id,),
+            progress=progress,
+        )
+    except AxilError:
+        if project.head.branch != name:
+            update_refs(project.git, [(ref, None, commit)])
+        raise
+    record = Fork(
+        id=record_id,
+        time=project.clock(),
+        author=author,
+        name=name,
+        parent=origin.parent,
+        commit=origin.commit,
+        run=origin.run,
+        hypothesis=why,
+    )
+    project.journal.append([record])
+    project.forget()
+    return Forked(name, origin.parent, commit, origin.run, why, tuple(assignments), switched.operation)
+
+
+def _origin(project: Project, source: str) -> _Origin:
+    if not source:
+        parent = current(project, "axil fork without --from")
+        if project.head.commit is None:
+            raise BadInput(
+                f"{parent} has no commit yet",
+                "a fork starts from a commit",
+                'make the first one: git add -A && git commit -m "start"',
+            )
+        return _Origin(parent, project.head.commit)
+    if source in experiments(project):
+        return _Origin(source, require(project, source).tip)
+    kind, name = project.journal.resolve(source)
+    if kind == "experiment":
+        return _Origin(name, require(project, name).tip)
+    run = project.journal.run(name)
+    parent = project.journal.find(name).experiment
+    if not run.commit:
+        return _Origin(parent, commit_tree(project.git, run.snapshot, [], f"Code of run {run.id}\n"), run.id)
+    return _Origin(parent, run.commit, run.id, run.snapshot)
+
+
+def _first_commits(project: Project, origin: _Origin, changes: Sequence[Assignment], name: str) -> str:
+    """Where the new branch starts: the fork point, on it the run's exact code, on that the changed parameters."""
+    commit = origin.commit
+    if origin.tree and origin.tree != _tree(project, commit):
+        commit = commit_tree(project.git, origin.tree, [commit], f"Code of run {origin.run}\n")
+    if not changes:
+        return commit
+    from axil.actions.parameters import commit_with
+
+    return commit_with(project, commit, changes, name)
+
+
+def _tree(project: Project, commit: str) -> str:
+    from axil.git.history import resolve
+
+    return resolve(project.git, commit, "tree") or ""

@@ -1,0 +1,19 @@
+"""Find runs whose axil was killed and record them as lost, with all they had made."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from axil.formats.record import Run
+    from axil.project import Project
+
+
+def adopt(project: Project) -> list[Run]:
+    """Record every run that nobody supervises any more; a listing of an almost empty folder when there is none."""
+    if not os.path.isdir(project.runs_folder):
+        return []
+    from axil.runs.lost import adopt_lost
+
+    return adopt_lost(project.runs_folder, project.journal, project.store, project.index, project.clock)

@@ -1,0 +1,114 @@
+"""How an action changes things: the operation is logged first, then refs move, then the journal gets its records.
+
+`axil undo` reads the log, so whatever goes through here can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from axil.formats.pointer import Pointer
+from axil.git.commits import identity
+from axil.git.refs import Head, update_refs
+from axil.journal.operations import DataMove, FileMove, GitFile, Kept, Operation, RefMove
+
+if TYPE_CHECKING:
+    from axil.formats.record import AnyRecord
+    from axil.project import Project
+
+Stamp = dict[str, Any]
+"""The fields every record has: id, time, author."""
+
+
+class Step(NamedTuple):
+    """What one action changes."""
+
+    refs: tuple[RefMove, ...] = ()
+    head: tuple[Head, Head] | None = None
+    data: tuple[DataMove, ...] = ()
+    files: tuple[FileMove, ...] = ()
+    saved: tuple[Kept, ...] = ()
+    records: tuple[Callable[[Stamp], AnyRecord], ...] = ()
+    """Make the journal's records from their stamp."""
+    move_refs: Callable[[], None] | None = None
+    """Moves the refs instead of a plain ref update, where git itself does more with them."""
+    undoes: str = ""
+
+
+def perform(project: Project, command: str, step: Step) -> Operation:
+    """Log the operation, move its refs, append its records; returns what was logged.
+
+    Raises `LostRace` or another error of git if a ref is not where it should be; then nothing was changed.
+    """
+    author = identity(project.git) if step.records else ""
+    records = [make({"id": project.new_id(), "time": project.clock(), "author": author}) for make in step.records]
+    operation = log(project, command, step, [record.id for record in records])
+    try:
+        if step.move_refs:
+            step.move_refs()
+        elif step.refs:
+            update_refs(project.git, [(ref, new, old) for ref, old, new in step.refs], message=f"axil {command}")
+    except BaseException:
+        project.operations.discard(operation.id)
+        raise
+    if records:
+        project.journal.append(records)
+    project.forget()
+    return operation
+
+
+def log(project: Project, command: str, step: Step, records: Sequence[str] = ()) -> Operation:
+    """Write the operation to the log and nothing else, for actions that move things themselves."""
+    operation = Operation(
+        id=project.new_id(),
+        time=project.clock(),
+        command=f"axil {command}",
+        worktree=project.repository.worktree_id,
+        refs=step.refs,
+        head=step.head,
+        data=step.data,
+        files=step.files,
+        records=tuple(records),
+        saved=step.saved,
+        undoes=step.undoes,
+    )
+    project.operations.append(operation)
+    return operation
+
+
+def data_moves(moves: Iterable[tuple[str, Pointer | None, Pointer | None]]) -> tuple[DataMove, ...]:
+    """(path, old, new) in the form of the log; what stays the same is left out."""
+    return tuple(DataMove(path, _written(old), _written(new)) for path, old, new in moves if old != new)
+
+
+def file_moves(
+    project: Project, before: Mapping[str, bytes | None], after: Mapping[str, bytes | None]
+) -> tuple[FileMove, ...]:
+    """Small files of the work tree before and after an action, their content put into git's object database."""
+    from axil.git.fastimport import write_blobs
+
+    changed = [path for path in before if before[path] != after[path]]
+    contents = [data for path in changed for data in (before[path], after[path]) if data is not None]
+    blobs = dict(zip(contents, write_blobs(project.git, contents), strict=True))
+
+    def file(data: bytes | None) -> GitFile | None:
+        return None if data is None else GitFile("100644", blobs[data])
+
+    return tuple(FileMove(path, file(before[path]), file(after[path])) for path in changed)
+
+
+def read_file(project: Project, path: str) -> bytes | None:
+    """The bytes of a small file of the work tree, None if it is not there."""
+    try:
+        with open(project.path(path), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _written(pointer: Pointer | None) -> str | None:
+    if pointer is None:
+        return None
+    kind = "exec" if pointer.executable else pointer.kind
+    return f"{kind}:{pointer.oid.hex()}"

@@ -1,0 +1,81 @@
+"""Changing parameters: in the work tree (`axil run --set`) or in a commit (`axil fork --set`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from axil.base.atomic import write_atomic
+from axil.errors import BadInput, NotFound
+from axil.formats import params
+
+if TYPE_CHECKING:
+    from axil.formats.params import Assignment
+    from axil.project import Project
+
+
+def edited(project: Project, changes: Sequence[Assignment]) -> tuple[str, bytes, bytes]:
+    """(params file, its bytes now, its bytes with `changes`); raises `BadInput` for unknown keys, changes nothing."""
+    path = _file(project)
+    with open(project.path(path), "rb") as file:
+        old = file.read()
+    return path, old, _assigned(old, path, changes)
+
+
+def write(project: Project, path: str, data: bytes) -> None:
+    """Replace the params file of the work tree."""
+    write_atomic(project.path(path), data)
+    project.forget()
+
+
+def commit_with(project: Project, commit: str, changes: Sequence[Assignment], name: str) -> str:
+    """A commit on top of `commit` in which the params file has `changes`; no ref points at it yet.
+
+    Raises `BadInput` if the params file of the work tree has uncommitted edits: git could not carry both.
+    """
+    from axil.git.catfile import CatFile
+    from axil.git.commits import commit_tree
+    from axil.git.trees import replace_file
+    from axil.git.worktree import status
+
+    path = _file(project)
+    if any(entry.path == path for entry in status(project.git, untracked="no").entries):
+        raise BadInput(
+            f"{path} has uncommitted changes",
+            f"--set commits a new {path} on the new experiment, and both cannot be carried there",
+            f"commit it first, or fork without --set and edit {path} there",
+        )
+    with CatFile(project.git) as cat:
+        old = cat.blob(f"{commit}:{path}")
+    if old is None:
+        raise NotFound(
+            f"{path} is not in the commit {commit[:9]}", "", f"commit it first: git add {path} && git commit"
+        )
+    tree = replace_file(project.git, commit, path, _assigned(old, path, changes))
+    return commit_tree(project.git, tree, [commit], f"{name}: {', '.join(described(change) for change in changes)}\n")
+
+
+def described(change: Assignment) -> str:
+    """The assignment as a person reads it: `train.lr = 0.1`."""
+    import json
+
+    if change.op == "remove":
+        return f"without {change.key}"
+    value = change.value if isinstance(change.value, str) else json.dumps(change.value, ensure_ascii=False)
+    return f"{change.key} = {value}"
+
+
+def _file(project: Project) -> str:
+    if not project.params.path:
+        raise NotFound(
+            "there is no params file", "--set changes a value in params.yaml, .toml or .json", "make params.yaml first"
+        )
+    return project.params.path
+
+
+def _assigned(data: bytes, path: str, changes: Sequence[Assignment]) -> bytes:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8", str(error), f"save {path} as UTF-8") from None
+    return params.assign(text, params.kind_of(path), changes, path).encode("utf-8")

@@ -1,0 +1,51 @@
+"""Stop tracking data: the pointer and its `.gitignore` line go; the bytes stay in the store until `axil gc`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.actions.add import project_path
+from axil.actions.operation import Step, data_moves, file_moves, log, read_file
+from axil.actions.tracking import pointers
+from axil.base.progress import SILENT, Progress
+from axil.data import save
+from axil.data.materialise import Target, materialise
+from axil.errors import NotFound
+from axil.git.worktree import stage
+
+if TYPE_CHECKING:
+    from axil.project import Project
+
+
+class Removed(NamedTuple):
+    """A path that is tracked no more; `kept` says whether its files are still there, now known to git as untracked."""
+
+    path: str
+    kept: bool
+
+
+def remove(
+    project: Project, paths: Sequence[str], *, keep: bool = False, force: bool = False, progress: Progress = SILENT
+) -> tuple[Removed, ...]:
+    """Untrack the absolute `paths` and remove their files (not with `keep`).
+
+    Raises `NotFound` for a path that is not tracked, `Blocked` if files with unsaved edits would go and not `force`.
+    """
+    known = pointers(project)
+    names = list(dict.fromkeys(project_path(project, path) for path in paths))
+    for name in names:
+        if name not in known:
+            raise NotFound(f"{name} is not tracked", "", "axil status lists what is")
+    here = project.index.all_tracked()
+    before = {file: read_file(project, file) for name in names for file in save.files_of(name)}
+    if not keep:
+        targets = [Target(name, here.get(name, known[name]), None) for name in names]
+        materialise(project.index, project.store, project.root, targets, force=force, progress=progress)
+    for name in names:
+        save.untrack(project.index, project.root, name)
+    after = {file: read_file(project, file) for file in before}
+    data = () if keep else data_moves((name, here.get(name, known[name]), None) for name in names)
+    log(project, "rm " + " ".join(names), Step(files=file_moves(project, before, after), data=data))
+    stage(project.git, [file for file in before if before[file] != after[file]])
+    return tuple(Removed(name, keep) for name in names)

@@ -1,0 +1,180 @@
+"""Run what changed in the pipeline, in the user's work tree, and record it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from axil.actions import parameters
+from axil.actions.lost import adopt
+from axil.actions.operation import Step, data_moves, file_moves, log
+from axil.actions.planning import graph, planner
+from axil.actions.status import StageStatus
+from axil.actions.tracking import pointers
+from axil.base.progress import SILENT, Progress
+from axil.data.ignore import ensure_ignored
+from axil.formats.pointer import Pointer
+from axil.git.commits import commit, identity, stage
+from axil.git.snapshot import snapshot_tree
+from axil.git.worktree import ignored, tracked
+from axil.pipeline.graph import check_git
+from axil.pipeline.load import Params
+from axil.runs.events import OnEvent, ignore
+from axil.runs.execute import Handles, Outcome, Request, execute
+
+if TYPE_CHECKING:
+    from axil.formats.params import Assignment, Value
+    from axil.formats.record import Run
+    from axil.journal.operations import DataMove, Operation
+    from axil.pipeline.graph import Graph
+    from axil.project import Project
+
+
+class RunResult(NamedTuple):
+    """What a run came to. `recorded` is false when there was nothing to do, and so no run."""
+
+    run: Run
+    recorded: bool
+    committed: str
+    """The commit that `message` made, "" for none."""
+    left_out: tuple[tuple[str, int], ...]
+    """Untracked files (path, bytes) too large to be swept into git: they are not in the snapshot."""
+    adopted: tuple[str, ...]
+    """Earlier runs found dead and recorded as lost."""
+    saved: tuple[str, ...]
+    """Outputs with hand-made edits that were put into the store before they were overwritten."""
+
+
+def plan(
+    project: Project, targets: Sequence[str] = (), *, assignments: Sequence[str] = (), force: bool = False
+) -> tuple[StageStatus, ...]:
+    """What `run` with the same arguments would do with each stage, and why; changes nothing."""
+    changes = _parse(assignments)
+    known = pointers(project)
+    whole = graph(project, known)
+    chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
+    if changes:
+        path, _, data = parameters.edited(project, changes)
+        chosen.params = Params(path, _flat(data, path))
+    return tuple(StageStatus(one.stage, one.action, one.reason) for one in chosen.plan_all(targets))
+
+
+def run(
+    project: Project,
+    targets: Sequence[str] = (),
+    *,
+    assignments: Sequence[str] = (),
+    message: str = "",
+    force: bool = False,
+    jobs: int = 1,
+    host: str = "",
+    on_event: OnEvent = ignore,
+    progress: Progress = SILENT,
+) -> RunResult:
+    """Run the stages that `targets` need (all, if there are none) and record the run with its exact code.
+
+    `assignments` edit the params file first. With `message` everything the snapshot holds is committed on the branch.
+    A failing stage raises nothing: the run's state tells. Raises `BadInput` before anything runs if the pipeline or a
+    parameter is wrong.
+    """
+    changes = _parse(assignments)
+    adopted = tuple(one.id for one in adopt(project))
+    author = identity(project.git)
+    known = pointers(project)
+    operation = _assign(project, changes)
+    whole = graph(project, known)
+    chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
+    chosen.check(whole.subset(targets))
+    committed = _commit(project, whole, message) if message else ""
+    left_out: list[tuple[str, int]] = []
+
+    def snapshot() -> str:
+        _ignore_outputs(project, whole)
+        taken = snapshot_tree(project.git, project.head)
+        left_out.extend(taken.skipped)
+        return taken.tree
+
+    head = project.head
+    request = Request(project.new_id(), author, host, head.branch or "", head.commit or "", message, tuple(targets))
+    handles = Handles(chosen, project.store, project.journal, project.runs_folder, project.clock, on_event, progress)
+    before = project.index.all_tracked()
+    outcome = execute(handles, request, snapshot=snapshot, jobs=jobs)
+    data = _note_outputs(project, outcome, before)
+    if operation:
+        project.operations.append(operation._replace(data=data))
+    elif data:
+        log(project, "run", Step(data=data))
+    saved = tuple(one.path for one in outcome.saved)
+    return RunResult(outcome.run, outcome.recorded, committed, tuple(left_out), adopted, saved)
+
+
+def _parse(assignments: Sequence[str]) -> list[Assignment]:
+    if not assignments:
+        return []
+    from axil.formats.params import parse_assignment
+
+    return [parse_assignment(text) for text in assignments]
+
+
+def _assign(project: Project, changes: Sequence[Assignment]) -> Operation | None:
+    """Edit the params file; the operation that can take it back, None if nothing had to change."""
+    if not changes:
+        return None
+    path, old, new = parameters.edited(project, changes)
+    if old == new:
+        return None
+    operation = log(project, "run", Step(files=file_moves(project, {path: old}, {path: new})))
+    parameters.write(project, path, new)
+    return operation
+
+
+def _forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
+    """With `force`, the named stages run in any case; all stages if none is named."""
+    if not force:
+        return set()
+    return set(targets) if targets else set(whole.stages)
+
+
+def _commit(project: Project, whole: Graph, message: str) -> str:
+    """Commit everything a snapshot would hold, with the user's hooks; "" if nothing had changed."""
+    from axil.git.worktree import status
+
+    _ignore_outputs(project, whole)
+    state = status(project.git)
+    left_out = {path for path, _ in snapshot_tree(project.git, project.head, status=state).skipped}
+    paths = [entry.path for entry in state.entries] + [path for path in state.untracked if path not in left_out]
+    stage(project.git, [path for path in paths if not path.endswith("/")])
+    made = commit(project.git, message) or ""
+    project.forget()
+    return made
+
+
+def _ignore_outputs(project: Project, whole: Graph) -> None:
+    """Keep what the stages make out of git, unless git has it or leaves it out already."""
+    made = list(whole.makers)
+    left = set(made) - ignored(project.git, made)
+    if left:
+        in_git = tracked(project.git, sorted(left))
+        check_git(whole, in_git)
+        for path in sorted(left):
+            if not any(file == path or file.startswith(path + "/") for file in in_git):
+                ensure_ignored(project.root, path)
+
+
+def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]) -> tuple[DataMove, ...]:
+    """Tell the index which outputs the work tree holds now; what changed, for the operation log."""
+    moves = []
+    lost = {one.path: one.pointer for one in outcome.saved}
+    for record in outcome.run.stages:
+        for path, out in record.outs.items():
+            now = Pointer(out.kind, bytes.fromhex(out.oid), out.size, out.files, out.executable)
+            moves.append((path, lost.get(path, before.get(path)), now))
+            if before.get(path) != now:
+                project.index.set_tracked(path, now)
+    return data_moves(moves)
+
+
+def _flat(data: bytes, path: str) -> dict[str, Value]:
+    from axil.formats import params
+
+    return params.flatten(params.load(data.decode("utf-8"), params.kind_of(path), path), path)

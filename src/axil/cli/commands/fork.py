@@ -1,0 +1,50 @@
+"""Start a new experiment and go there: from this one, from another one, or from a run.
+
+axil fork NAME                 a branch NAME from here; uncommitted changes come along
+axil fork +SUFFIX              a branch CURRENT_SUFFIX
+axil fork NAME --from RUN      with exactly the code, parameters and outputs of that run
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from axil.cli.options import add_json, add_message, add_set, completing
+from axil.cli.style import safe
+
+if TYPE_CHECKING:
+    from axil.actions.fork import Forked
+    from axil.cli.face import Face
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME|+SUFFIX", help="what characterises the change")
+    add_message(parser, "the hypothesis: why this should help")
+    action = parser.add_argument("--from", dest="source", metavar="EXP|RUN", default="", help="fork from there")
+    completing(action, "targets")
+    add_set(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, face: Face) -> int:
+    from axil.actions.fork import fork
+
+    value = fork(
+        face.project(),
+        args.name,
+        why=args.message,
+        source=args.source,
+        assignments=args.assignments,
+        progress=face.progress(),
+    )
+    face.show(value, render)
+    return 0
+
+
+def render(face: Face, value: Forked) -> None:
+    style = face.style
+    origin = f"run {value.run[:10]} of {value.parent}" if value.run else value.parent
+    face.line(f"on {style.bold(safe(value.name))}{style.dim(f', forked from {safe(origin)}')}")
+    if value.params:
+        face.line(style.dim(f"  committed: {', '.join(map(safe, value.params))}"))

@@ -1,0 +1,140 @@
+"""Run what changed in the pipeline and record code, parameters, environment and results.
+
+Without a stage, everything runs that is not up to date. A stage named runs with what it needs. Exit code 1 if a stage
+failed, 130 if the run was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from axil.cli import format as fmt
+from axil.cli.options import add_dry_run, add_force, add_jobs, add_json, add_message, add_set, add_stages
+from axil.cli.style import safe
+from axil.runs.events import RunEnded, RunStarted, StageFinished, StageLine, StageStarted, Stopping
+
+if TYPE_CHECKING:
+    from axil.actions.run import RunResult
+    from axil.actions.status import StageStatus
+    from axil.cli.face import Face
+    from axil.formats.record import Run, StageRecord
+    from axil.runs.events import RunEvent
+
+EXIT_CODES = {"succeeded": 0, "stopped": 130}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_stages(parser, "stages to run, with all they need (default: the whole pipeline)")
+    add_dry_run(parser)
+    add_jobs(parser)
+    add_force(parser, "run the named stages (or all) even if nothing changed")
+    add_set(parser)
+    add_message(parser, "commit the changed code and parameters with this message, then run")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, face: Face) -> int:
+    if args.dry_run:
+        from axil.actions.run import plan
+
+        face.show(plan(face.project(), args.stages, assignments=args.assignments, force=args.force), render_plan)
+        return 0
+    import platform
+
+    from axil.actions.run import run
+
+    view = _View(face)
+    value = run(
+        face.project(),
+        args.stages,
+        assignments=args.assignments,
+        message=args.message,
+        force=args.force,
+        jobs=args.jobs,
+        host=platform.node(),
+        on_event=view.tell,
+        progress=face.progress(),
+    )
+    face.show(value, render)
+    return EXIT_CODES.get(value.run.state, 1)
+
+
+def render_plan(face: Face, decisions: tuple[StageStatus, ...]) -> None:
+    from axil.cli.commands.status import stages
+
+    if not decisions:
+        _no_stages(face)
+    stages(face, decisions)
+
+
+def render(face: Face, value: RunResult) -> None:
+    run = value.run
+    for lost in value.adopted:
+        face.note(f"run {fmt.short(lost)} had been killed: recorded as lost")
+    for path, size in value.left_out:
+        face.warn(f"{path} ({fmt.size(size)}) is too large for git and not part of the snapshot: axil add {path}")
+    for path in value.saved:
+        face.note(f"{path} had edits that exist nowhere else: they were saved first; axil undo brings them back")
+    if not run.stages:
+        _no_stages(face)
+    elif not value.recorded:
+        face.line("nothing to do: every output is up to date")
+    else:
+        _summary(face, run)
+
+
+def _summary(face: Face, run: Run) -> None:
+    style = face.style
+    seconds = fmt.duration(run.ended - run.time)
+    metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in list(run.metrics.items())[:6])
+    face.line(f"run {fmt.short(run.id)} {style.state(run.state, word=True)} in {seconds}  {metrics}".rstrip())
+    for record in run.stages:
+        if record.state == "failed":
+            face.hint(f"what it printed: axil logs {fmt.short(run.id)} {record.name}")
+
+
+def _no_stages(face: Face) -> None:
+    face.note("axil.toml has no stages yet; add one: axil stage add NAME -d DEP -o OUT -- COMMAND")
+
+
+class _View:
+    """Shows a run while it goes on: a line when a stage starts and when it ends, what it prints in between."""
+
+    def __init__(self, face: Face) -> None:
+        self.face = face
+        self.width = 0
+        self.progress = face.progress()
+
+    def tell(self, event: RunEvent) -> None:
+        """Show one event; with `--json` stdout belongs to the result alone."""
+        if self.face.json:
+            return
+        match event:
+            case RunStarted(stages=stages):
+                self.width = max(map(len, stages), default=0)
+                self.progress.begin("run", len(stages), "stages")
+            case StageStarted(stage=stage, reason=reason):
+                self._line(stage, self.face.style.cyan("▶" if self.face.style.unicode else ">"), reason, "dim")
+            case StageLine(stage=stage, text=text, done=True) if not self.face.quiet:
+                self.face.line(f"  {self.face.style.dim(f'{stage:<{self.width}} │')} {text}")
+            case StageFinished(stage=stage, record=record):
+                self._finished(stage, record)
+            case Stopping(now=now):
+                self.face.note("stopping at once" if now else "stopping: again Ctrl-C kills at once")
+            case RunEnded():
+                self.progress.end()
+
+    def _finished(self, stage: str, record: StageRecord) -> None:
+        self.progress.advance()
+        words = [record.reason]
+        if record.state in ("succeeded", "failed", "stopped"):
+            metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in record.metrics.items())
+            words = [fmt.duration(record.seconds), metrics]
+        if record.state == "failed":
+            words.insert(0, f"exit code {record.exit_code}" if record.exit_code else record.reason)
+        color = "red" if record.state == "failed" else "dim"
+        self._line(stage, self.face.style.state(record.state), "  ".join(filter(None, words)), color)
+
+    def _line(self, stage: str, symbol: str, words: str, color: str) -> None:
+        self.face.line(f"{symbol} {stage:<{self.width}}  {self.face.style.color(color, safe(words))}".rstrip())
