@@ -182,8 +182,7 @@ KINDS: dict[str, type[Record]] = {
     "delete": Delete,
     "retract": Retract,
 }
-MAX_RECORD = 16 << 20
-"""Bytes; a record this long is an attack or a mistake."""
+MAX_RECORD = check.MAX_RECORD
 
 
 def kind_of(record: AnyRecord) -> str:

@@ -12,6 +12,9 @@ import re
 from axil.base.ids import is_id
 from axil.errors import BadInput
 
+KINDS = frozenset({"fork", "run", "note", "rename", "archive", "restore", "delete", "retract"})
+MAX_RECORD = 16 << 20
+"""Bytes; a record longer than this is an attack or a mistake."""
 MAX_DEPTH = 64
 MAX_NAME = 1000
 MAX_TIME = 1e11
@@ -19,7 +22,7 @@ FLOAT_KEY = "$float"
 """JSON has no NaN or infinity: they are written as `{"$float": "nan"}`, "inf" or "-inf"."""
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_PATH_MAPS = frozenset({"deps", "outs", "code", "locks"})
+_ROLES = {"params": "free", "deps": "paths", "outs": "paths", "code": "paths", "locks": "paths"}
 _HEX = re.compile(r"[0-9a-f]*\Z")
 _BAD_IN_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-")
 # C0 without tab and newline, DEL, C1, bidirectional overrides (they make text read as something else), lone surrogates.
@@ -34,27 +37,29 @@ def clean_text(text: str) -> str:
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def clean(value: object, source: str, *, paths: bool = False, depth: int = 0) -> object:
+def clean(value: object, source: str, role: str = "record", depth: int = 0) -> object:
     """A copy of the JSON value `value` with safe texts and with `{"$float": …}` turned into floats.
 
-    `paths` says that the keys of this object are paths: with a control character they are refused, not changed.
+    `role` says what an object's keys are: fields of a "record", "paths" (with a control character they are refused, not
+    changed), or "free" where users choose them.
     """
     if isinstance(value, str):
         return clean_text(value)
-    if isinstance(value, dict):
-        _check_depth(depth, source)
-        if len(value) == 1 and value.get(FLOAT_KEY) in ("nan", "inf", "-inf"):
-            return _FLOATS[value[FLOAT_KEY]]
-        if not paths:
-            return {clean_text(k): clean(v, source, paths=k in _PATH_MAPS, depth=depth + 1) for k, v in value.items()}
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if depth > MAX_DEPTH:
+        raise BadInput(f"the journal record {source} is not valid", f"nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(value, dict):
+        return [clean(item, source, role, depth + 1) for item in value]
+    if len(value) == 1 and value.get(FLOAT_KEY) in ("nan", "inf", "-inf"):
+        return _FLOATS[value[FLOAT_KEY]]
+    if role == "paths":
         for path in value:
             if _UNSAFE_IN_PATH.search(path):
                 raise refused(source, "path", path, "has a control character")
-        return {path: clean(v, source, depth=depth + 1) for path, v in value.items()}
-    if isinstance(value, list | tuple):
-        _check_depth(depth, source)
-        return [clean(item, source, depth=depth + 1) for item in value]
-    return value
+        return {path: clean(item, source, "record", depth + 1) for path, item in value.items()}
+    roles = _ROLES if role == "record" else {}
+    return {clean_text(key): clean(item, source, roles.get(key, role), depth + 1) for key, item in value.items()}
 
 
 def plain(value: object) -> object:
@@ -111,11 +116,6 @@ def check_path(source: str, key: str, path: str) -> None:
         raise refused(source, key, path, "leads into .git")
     if any(len(part) > 255 for part in parts) or len(path) > 4096:
         raise refused(source, key, path, "is too long")
-
-
-def _check_depth(depth: int, source: str) -> None:
-    if depth > MAX_DEPTH:
-        raise BadInput(f"the journal record {source} is not valid", f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _short(value: object) -> str:

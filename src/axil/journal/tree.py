@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from axil.base.ids import is_id
 from axil.errors import Damaged
+from axil.formats.record_check import KINDS, MAX_RECORD
 from axil.git.catfile import CatFile, TreeEntry, parse_tree
 from axil.git.process import Git
 from axil.journal.rows import Problem
 
-KINDS = frozenset({"fork", "run", "note", "rename", "archive", "restore", "delete", "retract"})
 RECORD = "record.json"
 SNAPSHOT = "snapshot"
-MAX_RECORD = 16 << 20
 DEPTH = 3
 """Folders above an entry's own files: kind, last two characters of the id, id."""
 _BLOB = "100644"
