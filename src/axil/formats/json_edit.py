@@ -24,22 +24,27 @@ def edit(text: str, path: Sequence[str], value: Any, remove: bool) -> str:
     at = _skip(text, 1 if text.startswith("\ufeff") else 0)
     if at == len(text):
         text, at = text + "{}\n", at
+    if text[at] != "{":
+        raise ValueError("the file does not hold an object")
     for depth, name in enumerate(path):
-        if text[at] != "{":
-            raise ValueError(f"{'.'.join(path[:depth])} is not an object")
         members, close = _members(text, at)
+        below = path[depth + 1 :]
         if name not in members:
-            for missing in reversed(path[depth + 1 :]):
-                value = {missing: value}
-            return _insert(text, at, close, list(members.values()), name, value)
+            return _insert(text, at, close, list(members.values()), name, _nested(below, value))
         member = members[name]
-        if depth + 1 < len(path):
+        if below and text[member.value] == "{":
             at = member.value
         elif remove:
             return _remove(text, at, close, list(members.values()), member)
         else:
-            return text[: member.value] + _dump(value) + text[member.end :]
+            return text[: member.value] + _dump(_nested(below, value)) + text[member.end :]
     raise ValueError("the path is empty")
+
+
+def _nested(path: Sequence[str], value: Any) -> Any:
+    for name in reversed(path):
+        value = {name: value}
+    return value
 
 
 def _dump(value: Any) -> str:

@@ -124,13 +124,16 @@ def parse_value(text: str) -> Value:
 
 
 def check(flat: Mapping[str, Value], changes: Sequence[Assignment], source: str = "params") -> None:
-    """Raises `BadInput` for a change of a key that does not exist, unless it is an "add"."""
+    """Raises `BadInput` for a key that does not exist (unless it is an "add"), and where a table would meet a value."""
     for key, value, op in changes:
         below = [name for name in flat if name.startswith(key + ".")]
         if below and key not in flat and op == "set" and not isinstance(value, dict):
             raise BadInput(
                 f"`{key}` in {source} is a table", f"it has: {', '.join(below[:12])}", "set one of these keys"
             )
+        over = [name for name in flat if key.startswith(name + ".") and flat[name] not in (None, {})]
+        if op == "add" and over:
+            raise BadInput(f"cannot add `{key}` to {source}", f"`{over[0]}` is a value, not a table")
         if op != "add" and key not in flat and not below:
             hint = suggest(key, flat)
             raise BadInput(

@@ -78,7 +78,7 @@ def _replace(text: str, pair: tuple[Any, Any], value: Any) -> str:
     if node.id != "scalar" and not node.flow_style:
         start = text.index(":", int(key.end_mark.index)) + 1
         return text[:start] + " " + render(value) + text[end:]
-    return text[:start] + render(value, node.style) + text[end:]
+    return text[:start] + render(value, node.style if node.id == "scalar" else None) + text[end:]
 
 
 def _block(path: Sequence[str], value: Any, indent: str, newline: str) -> str:

@@ -118,10 +118,10 @@ def _code(old: Mapping[str, str], new: Mapping[str, str], via: Mapping[str, str]
             causes.append(f"code: {path} is no longer used")
         else:
             importer = f" (imported by {via[path]})" if via.get(path) else ""
-            what = "is new" if path not in old else "changed while it ran" if old[path] == UNSTABLE else "changed"
+            what = "is new" if path not in old else "was edited while it ran" if old[path] == UNSTABLE else "changed"
             causes.append(f"code: {path} {what}{importer}")
     # A change of content tells more than the new or lost import that came with it.
-    return sorted(causes, key=lambda cause: " changed" not in cause)
+    return sorted(causes, key=lambda cause: " is " in cause)
 
 
 def _deps(old: Mapping[str, str], new: Mapping[str, str], difference: Difference) -> list[str]:
