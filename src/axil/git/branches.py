@@ -7,6 +7,7 @@ import re
 from axil.errors import AxilError, BadInput, Blocked, NotFound
 from axil.git.process import Git, Result, failure, no_option
 from axil.git.refs import BRANCHES, LostRace, check_name, conflict, head, update_refs
+from axil.git.status import status
 
 
 def switch(
@@ -35,7 +36,7 @@ def switch(
     result = git.writing_call(*args)
     if not result.code:
         return ""
-    error = _refusal(result.err, name, start)
+    error = _refusal(git, result.err, name, start)
     if error is None and not detach and head(git).branch == name:
         return result.err or f"the post-checkout hook ended with exit code {result.code}"
     raise error or failure(git, args, result)
@@ -78,7 +79,7 @@ def require_free(git: Git, name: str) -> None:
 def _change(git: Git, name: str, other: str, *args: str) -> None:
     result: Result = git.call(*args)
     if result.code:
-        raise _refusal(result.err, name, other) or failure(git, args, result)
+        raise _refusal(git, result.err, name, other) or failure(git, args, result)
 
 
 _OVERWRITE = re.compile(r"would be (overwritten|removed) by|would lose untracked files|would be lost")
@@ -86,7 +87,7 @@ _DF = re.compile(r"'(refs/[^']+)' exists; cannot create '(refs/[^']+)'")
 _ELSEWHERE = re.compile(r"'([^']+)' is already (?:checked out|used by worktree) at '([^']+)'")
 
 
-def _refusal(words: str, name: str, start: str | None) -> AxilError | None:
+def _refusal(git: Git, words: str, name: str, start: str | None) -> AxilError | None:
     """The error for a refusal of git that is known; None for any other."""
     if _OVERWRITE.search(words):
         paths = tuple(line[1:] for line in words.splitlines() if line.startswith("\t"))
@@ -97,7 +98,7 @@ def _refusal(words: str, name: str, start: str | None) -> AxilError | None:
             paths,
         )
     if "resolve your current index first" in words:
-        paths = tuple(line.split(": ")[0] for line in words.splitlines() if line.endswith(": needs merge"))
+        paths = status(git, untracked="no").conflicts
         hint = "resolve the conflicts and commit, or give up with `git merge --abort`"
         return Blocked("a merge in this work tree is not resolved", "in: " + ", ".join(paths), hint, paths)
     if doing := re.search(r"cannot switch branch (?:while|in the middle of) (.+)", words):

@@ -106,14 +106,15 @@ def tracked(git: Git, paths: Sequence[str]) -> set[str]:
 
 
 def ignored(git: Git, paths: Sequence[str]) -> set[str]:
-    """Those of `paths` that git's ignore rules leave out; tracked ones never are."""
+    """Those of the relative `paths` that git's ignore rules leave out; tracked ones never are."""
     if not paths:
         return set()
     args = ("check-ignore", "-z", "--stdin")
-    result = git.call(*args, input=join_nul(list(paths)))
+    # This command knows no literal pathspecs: the prefix keeps a leading ":" from being read as magic.
+    result = git.call(*args, input=join_nul([f"./{path}" for path in paths]), env=GLOBS)
     if result.code not in (0, 1):
         raise failure(git, args, result)
-    return set(split_nul(result.out))
+    return {path.removeprefix("./") for path in split_nul(result.out)}
 
 
 def restore_files_from_tree(git: Git, tree: str, paths: Sequence[str], *, staged: bool = False) -> None:
