@@ -158,7 +158,7 @@ def _overview(face: Face) -> int:
     from axil.cli.table import COMMANDS, GROUPS
 
     style = face.style
-    face.line("Machine-learning experiments as git branches: code, data, parameters and results together.")
+    face.line("Machine-learning experiments as git branches, with their data and results.")
     face.line()
     face.line(f"{style.bold('usage:')} axil COMMAND …    (axil help COMMAND explains one)")
     for group, title in GROUPS.items():

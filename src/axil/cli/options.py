@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -16,15 +17,11 @@ GLOBAL = "everywhere"
 class Formatter(argparse.HelpFormatter):
     """Help as wide as the terminal, without the `shutil` (and its compressors) that argparse would load."""
 
+    columns = 0
+    """Fixed width, for documents; 0 is that of the terminal."""
+
     def __init__(self, prog: str, *_: object, **__: object) -> None:
-        try:
-            columns = int(os.environ.get("COLUMNS", "")) or 80
-        except ValueError:
-            try:
-                columns = os.get_terminal_size().columns or 80
-            except OSError:
-                columns = 80
-        super().__init__(prog, max_help_position=28, width=min(columns, 100) - 2)
+        super().__init__(prog, max_help_position=28, width=min(self.columns or _terminal_columns(), 100) - 2)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         """`-m, --message TEXT` instead of `-m TEXT, --message TEXT`."""
@@ -44,6 +41,15 @@ class Formatter(argparse.HelpFormatter):
 
         paragraphs = text.strip().split("\n\n")
         return "\n\n".join(part.rstrip() if "\n  " in f"\n{part}" else fill(part, width) for part in paragraphs)
+
+
+def _terminal_columns() -> int:
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        with contextlib.suppress(OSError):
+            return os.get_terminal_size().columns or 80
+        return 80
 
 
 class Parser(argparse.ArgumentParser):
@@ -223,7 +229,7 @@ def natural(text: str) -> int:
 
 def subcommands(parser: argparse.ArgumentParser, dest: str = "action") -> Callable[..., argparse.ArgumentParser]:
     """Sub-commands such as `stage add`; returns `add(name, help)`, which returns the sub-command's parser."""
-    group = parser.add_subparsers(dest=dest, metavar="COMMAND", required=True, parser_class=Parser)
+    group = parser.add_subparsers(dest=dest, metavar="COMMAND", required=True, help="what to do", parser_class=Parser)
 
     def add(name: str, help: str) -> argparse.ArgumentParser:
         return group.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
