@@ -218,7 +218,9 @@ def _params(project: Project, chosen: Chosen) -> Mapping[str, Value]:
     blob = read_many(project.git, [f"{chosen.tip}:{path}"])[0] if path else None
     if blob is None:
         return {}
-    values: Mapping[str, Value] = params.flatten(params.load(blob.data.decode("utf-8", "replace"), path))
+    values: Mapping[str, Value] = params.flatten(
+        params.load(blob.data.decode("utf-8", "replace"), params.kind_of(path), path), path
+    )
     return values
 
 

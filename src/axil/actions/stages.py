@@ -53,11 +53,15 @@ def add_stage(project: Project, stage: Stage, *, force: bool = False) -> StageAd
         )
     stage = checked(stage)
     graph = build({**project.file.stages, stage.name: stage})
-    text = project.read(FILE).decode()
-    write_atomic(project.path(FILE), project_file.add_stage(text, stage).encode())
+    with open(project.path(FILE), encoding="utf-8", newline="") as file:
+        text = project_file.add_stage(file.read(), stage)
+    write_atomic(project.path(FILE), text.encode())
     project.forget()
     missing = tuple(dep for dep in stage.deps if not graph.sources(dep) and not os.path.lexists(project.path(dep)))
-    unknown = tuple(key for key in stage.params if not _has(project.params.values, key))
+    flat = project.params.flat
+    unknown = tuple(
+        key for key in stage.params if key not in flat and not any(each.startswith(f"{key}.") for each in flat)
+    )
     return StageAdded(stage, replaced, graph.upstream[stage.name], missing, unknown)
 
 
@@ -90,11 +94,3 @@ def checked(stage: Stage) -> Stage:
         if path not in stage.made:
             raise BadInput(f"stage {stage.name}: {path} cannot be kept", "it is not one of the outputs of the stage")
     return stage
-
-
-def _has(values: object, key: str) -> bool:
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True

@@ -110,7 +110,7 @@ def in_progress(project: Project, run: str) -> Run | None:
         author=spec.author,
         experiment=spec.experiment,
         commit=spec.commit,
-        snapshot=state.snapshot,
+        snapshot=spec.snapshot,
         state=cast("RunState", now),
         message=spec.message,
         targets=spec.targets,
