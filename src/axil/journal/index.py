@@ -166,10 +166,13 @@ def _create(db: sqlite3.Connection) -> None:
 
 def _add(db: sqlite3.Connection, batch: Batch) -> None:
     from axil.formats import record as kinds
+    from axil.formats.record_check import clean_text
 
     runs = [r for r in batch.records if isinstance(r, kinds.Run)]
     others = [r for r in batch.records if not isinstance(r, kinds.Run)]
-    db.executemany("INSERT OR IGNORE INTO problems VALUES (?, ?)", batch.problems)
+    # Names in a hostile tree may be no text at all, which SQLite does not take.
+    problems = [(clean_text(problem.path), clean_text(problem.why)) for problem in batch.problems]
+    db.executemany("INSERT OR IGNORE INTO problems VALUES (?, ?)", problems)
     last = db.execute("SELECT coalesce(max(n), 0) FROM runs").fetchone()[0]
     if runs:
         _add_runs(db, runs, last)

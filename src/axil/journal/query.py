@@ -65,7 +65,8 @@ class _Token(NamedTuple):
 
 def where(text: str, known: Known, now: float) -> Clause:
     """The condition `text` as SQL. Raises `BadInput` that shows the place of the mistake."""
-    return _Parser(text, known, now).parse()
+    # Bytes of the command line that are no text (lone surrogates) cannot be in the index either.
+    return _Parser(text.encode("utf-8", "replace").decode(), known, now).parse()
 
 
 def resolve(name: str, known: Known) -> Field:

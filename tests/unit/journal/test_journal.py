@@ -435,6 +435,7 @@ def test_entries_of_a_hostile_journal_are_passed_over_and_reported(
             at(704): escape.replace(b'"a":', b'"../../.bashrc":').replace(b"01", b"01"),
             f"run/{huge.id[-2:]}/{huge.id}/record.json": encode(huge),
             "run/notes.txt": b"x",
+            "run/\udcff\x1b": b"no text",
             "run/ab/short/record.json": b"{}",
             f"run/{ulid(705)[-2:]}/{ulid(705)}/extra": b"x",
             "future/ab/thing": b"from a newer version",
@@ -449,7 +450,12 @@ def test_entries_of_a_hostile_journal_are_passed_over_and_reported(
     assert "$.time" in why[at(703)]
     assert "not a path inside the project" in why[at(704)]
     assert "of at most 4000" in why[f"run/{huge.id[-2:]}/{huge.id}/record.json"]
-    assert {"run/notes.txt", "run/ab/short", f"run/{ulid(705)[-2:]}/{ulid(705)}/extra"} <= why.keys()
+    assert {
+        "run/\ufffd\ufffd",
+        "run/notes.txt",
+        "run/ab/short",
+        f"run/{ulid(705)[-2:]}/{ulid(705)}/extra",
+    } <= why.keys()
     assert not any(path.startswith("future") for path in why)
 
 

@@ -85,6 +85,7 @@ def runs(journal: Journal, make_run: Callable[..., Run]) -> Journal:
         ("not (f1 > 0.9 or f1 < 0.9)", "34"),
         ("NOT NOT f1 > 0.9 AND opt = adam", "1"),
         ("`f1` > 0.9", "1"),
+        ("opt = '\udcff'", ""),
         ("  ", "1234"),
     ],
 )
