@@ -1,0 +1,50 @@
+"""Check every stored object and every reference to one. Changes nothing; exit code 1 if something is wrong."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from axil.cli import format as fmt
+from axil.cli.options import add_json
+from axil.cli.style import safe
+
+if TYPE_CHECKING:
+    from axil.actions.verify import Verified
+    from axil.cli.face import Face
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, face: Face) -> int:
+    from axil.actions.verify import verify
+
+    value = verify(face.project(), progress=face.progress())
+    face.show(value, render)
+    return 0 if value.sound else 1
+
+
+def render(face: Face, value: Verified) -> None:
+    style = face.style
+    for one in value.damaged:
+        face.line(f"{style.red('damaged')}  {one.oid[:12]}  {safe(one.why)}  {style.dim(one.path)}")
+        _users(face, one.needed_by)
+    for lost in value.missing:
+        face.line(f"{style.red('missing')}  {lost.oid[:12]}")
+        _users(face, lost.needed_by)
+    for problem in value.problems:
+        face.line(f"{style.yellow('unreadable')}  {safe(problem)}")
+    facts = f"{fmt.count(value.objects, 'object')}, {fmt.size(value.bytes)}, {fmt.count(value.references, 'reference')}"
+    if value.sound:
+        face.line(f"{style.green('all is well')}: {facts} checked")
+    else:
+        wrong = len(value.damaged) + len(value.missing) + len(value.problems)
+        face.line(f"{style.red(fmt.count(wrong, 'problem'))} in {facts}")
+        face.hint("bring damaged or missing data back: axil add it where it still exists, or axil run to make it again")
+
+
+def _users(face: Face, names: tuple[str, ...]) -> None:
+    for name in names:
+        face.line(face.style.dim(f"         needed by {safe(name)}"))
