@@ -66,6 +66,8 @@ class Finder:
         """The project path that `word` of a command in `cwd` names, or None if it leads out of the project."""
         if word.startswith("~") or "\0" in word or len(word) > 4096:
             return None
+        if word[:1].isalnum() and "/." not in word and "//" not in word and word[-1] != "/":
+            return f"{cwd}/{word}" if cwd else word  # Most words: nothing to resolve.
         path = posixpath.normpath(posixpath.join(self.root, cwd, word))
         prefix = self.root.rstrip("/") + "/"
         if path + "/" == prefix:

@@ -223,30 +223,28 @@ class Planner:
             return run("forced")
         if stage.always:
             return run("always runs")
-        results = self._results(stage, key, last)
-        if not results:
+        own = last if last is not None and last.state in GOOD and last.key == key and _complete(last, stage) else None
+        # The experiment's own result is kept where it lies, even if another one with this key is newer.
+        if own is not None and not self._different(own):
+            return self._current(name, own, inputs, key, seen)
+        hit = self.journal.cached(key)
+        hit = hit if hit is not None and _complete(hit, stage) else own
+        if hit is None:
             return run(keys.explain(last, inputs, via=closure.via, difference=self.difference))
-        for hit in results:
-            if not self._different(hit):
-                outs = pointers(hit.outs)
-                return Decision(
-                    name, "current", f"unchanged since run {keys.short(hit.run)}", inputs, key, hit, outs, seen=seen
-                )
-        hit = results[0]
-        gone = self._lost(hit)
-        if gone:
-            return run(f"{gone} of run {keys.short(hit.run)} is no longer in the store")
         different = self._different(hit)
+        if not different:
+            return self._current(name, hit, inputs, key, seen)
+        gone = self._lost(hit, different)
+        if gone:
+            return run(f"{gone} of run {_origin(hit)} is no longer in the store")
         unsaved = self._unsaved(different)
         reason = self._why_restore(hit, different, unsaved)
-        return Decision(name, "restore", reason, inputs, key, hit, pointers(hit.outs), unsaved, seen)
+        outs = pointers(hit.outs)
+        return Decision(name, "restore", reason, inputs, key, hit, outs, unsaved, seen)
 
-    def _results(self, stage: Stage, key: str, last: StageRow | None) -> list[StageRow]:
-        """Recorded results for `key`, the one to restore first: this experiment's own last one may be kept, too."""
-        hit = self.journal.cached(key)
-        own = last if last is not None and last.key == key and last.state in GOOD else None
-        rows = [row for row in (hit, own) if row is not None and all(path in row.outs for path in stage.made)]
-        return [row for number, row in enumerate(rows) if number == 0 or row.outs != rows[0].outs]
+    def _current(self, name: str, hit: StageRow, inputs: StageInputs, key: str, seen: tuple[str, ...]) -> Decision:
+        reason = f"unchanged since run {_origin(hit)}"
+        return Decision(name, "current", reason, inputs, key, hit, pointers(hit.outs), seen=seen)
 
     def _dep(self, stage: Stage, dep: str, made: Made) -> Oid:
         """The oid of a dependency: of what its maker made, else of what the work tree holds."""
@@ -289,34 +287,33 @@ class Planner:
         missing = self.store.missing(here.values()) if here else set()
         return tuple(path for path, oid in here.items() if oid in missing)
 
-    def _lost(self, hit: StageRow) -> str:
-        """The first output of `hit` that the store does not hold completely, or ""."""
-        for path, row in hit.outs.items():
-            if not self._differs_here(path, row):
-                continue
-            level = {bytes.fromhex(row.oid)}
-            trees = list(level) if row.kind == "tree" else []
-            if self.store.missing(level):
+    def _lost(self, hit: StageRow, paths: Iterable[str]) -> str:
+        """The first of the outputs `paths` of `hit` that the store does not hold completely, or ""."""
+        for path in paths:
+            row = hit.outs[path]
+            oid = bytes.fromhex(row.oid)
+            if self.store.missing({oid}) or (row.kind == "tree" and not self._whole(oid)):
                 return path
-            while trees:
-                try:
-                    entries = self.store.entries(trees.pop())
-                except NotFound:
-                    return path
-                if self.store.missing({entry.oid for entry in entries}):
-                    return path
-                trees.extend(entry.oid for entry in entries if entry.kind == DIR[0])
         return ""
 
-    def _differs_here(self, path: str, row: OutputRow) -> bool:
-        return not _same(self._content(path), row)
+    def _whole(self, tree: Oid) -> bool:
+        """Whether the store holds everything in `tree`, which it holds itself."""
+        trees = [tree]
+        while trees:
+            try:
+                entries = self.store.entries(trees.pop())
+            except NotFound:
+                return False
+            if self.store.missing({entry.oid for entry in entries}):
+                return False
+            trees.extend(entry.oid for entry in entries if entry.kind == DIR[0])
+        return True
 
     def _why_restore(self, hit: StageRow, different: Sequence[str], unsaved: Sequence[str]) -> str:
         absent = [path for path in different if self._content(path) is None]
         more = f" (and {len(different) - 1} more)" if len(different) > 1 else ""
-        source = f"run {keys.short(hit.run)}" + (
-            f" on {hit.experiment}" if hit.experiment not in ("", self.experiment) else ""
-        )
+        elsewhere = hit.experiment not in ("", self.experiment) and not hit.source
+        source = f"run {_origin(hit)}" + (f" on {hit.experiment}" if elsewhere else "")
         if unsaved:
             return f"{unsaved[0]} was edited by hand{more}, {source} has the result"
         if absent:
@@ -332,6 +329,16 @@ def pointers(outs: Mapping[str, OutputRow]) -> dict[str, Pointer]:
         )
         for path, row in outs.items()
     }
+
+
+def _complete(row: StageRow, stage: Stage) -> bool:
+    """Whether the record has every path that the stage makes."""
+    return all(path in row.outs for path in stage.made)
+
+
+def _origin(hit: StageRow) -> str:
+    """The run that made the result, as reasons show it."""
+    return keys.short(hit.source or hit.run)
 
 
 def _same(here: Pointer | None, row: OutputRow) -> bool:

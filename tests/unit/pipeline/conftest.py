@@ -118,6 +118,7 @@ class World:
                 decision.stage, state, decision.reason, inputs.cmd, inputs.cwd, key_of(inputs), inputs.deps,
                 inputs.params, inputs.code, list(seen), inputs.env, outs, {}, run, "Ann <ann@x>", 1.0, self.experiment,
                 exit_code=3 if state == "failed" else 0,
+                source=(decision.hit.source or decision.hit.run) if decision.hit else "",
             )
         )  # fmt: skip
 
