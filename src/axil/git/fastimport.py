@@ -40,11 +40,11 @@ def fast_import(
     parts += [b"author %s\n" % os.fsencode(stamp), b"committer %s\n" % os.fsencode(stamp)]
     parts.append(_data(message.encode("utf-8", "surrogateescape")))
     if old:
-        parts.append(b"from %s\n" % old.encode("ascii"))
-    parts += [b"merge %s\n" % parent.encode("ascii") for parent in merge]
+        parts.append(b"from %s\n" % _oid(old))
+    parts += [b"merge %s\n" % _oid(parent) for parent in merge]
     parts += [b"D %s\n" % _path(path) for path in deletes]
     for path, (mode, oid) in (entries or {}).items():
-        parts.append(b"M %s %s %s\n" % (mode.encode("ascii"), oid.encode("ascii"), _path(path)))
+        parts.append(b"M %s %s %s\n" % (_mode(mode), _oid(oid), _path(path)))
     for path, data in files.items():
         parts += [b"M 100644 inline %s\n" % _path(path), _data(data)]
     parts.append(b"get-mark :1\ndone\n")
@@ -76,6 +76,18 @@ def _ref(ref: str) -> bytes:
     if not ref.startswith("refs/") or re.search(r"[\x00-\x20\x7f]", ref):
         raise BadInput(f"{ref!r} is not the full name of a ref")
     return os.fsencode(ref)
+
+
+def _oid(oid: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", oid):
+        raise BadInput(f"{oid!r} is not the id of a git object")
+    return oid.encode("ascii")
+
+
+def _mode(mode: str) -> bytes:
+    if mode not in ("100644", "100755", "120000", "160000", "040000"):
+        raise BadInput(f"{mode!r} is not the mode of a tree entry")
+    return mode.encode("ascii")
 
 
 def _path(path: str) -> bytes:

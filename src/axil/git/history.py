@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from axil.errors import BadInput
 from axil.git.diff import parse_raw
 from axil.git.process import GLOBS, Git, failure, no_option, split_nul, text
 
@@ -38,8 +39,7 @@ def log_commits(
 ) -> list[Commit]:
     """Commits reachable from `revisions` but not from `exclude`, newest first (that touch `paths`, if given)."""
     args = [f"--max-count={limit}"] if limit is not None else []
-    revs = [no_option(rev) for rev in revisions] + ["^" + no_option(rev) for rev in exclude]
-    stdin = "".join(f"{rev}\n" for rev in revs).encode("utf-8", "surrogateescape")
+    stdin = _lines(revisions) + _lines(exclude, "^")
     out = git.run("rev-list", f"--format={_FIELDS}", *args, "--stdin", "--", *paths, input=stdin)
     fields = text(out).split("\0")[:-1]
     commits = []
@@ -84,7 +84,7 @@ def blobs_at(git: Git, pattern: str, revisions: Iterable[str]) -> dict[str, set[
 
     All branches of all merges are followed, so that nothing a past commit needs is left out.
     """
-    stdin = "".join(f"{no_option(rev)}\n" for rev in revisions).encode("utf-8", "surrogateescape")
+    stdin = _lines(revisions)
     if not stdin:
         return {}
     out = git.run(
@@ -115,3 +115,11 @@ def blobs_at(git: Git, pattern: str, revisions: Iterable[str]) -> dict[str, set[
             if oid and mode != "160000":
                 found.setdefault(oid, set()).add(change.path)
     return found
+
+
+def _lines(revisions: Iterable[str], mark: str = "") -> bytes:
+    """Revisions for git's `--stdin`, where one that holds a line end would be two."""
+    lines = [f"{mark}{no_option(rev)}\n" for rev in revisions]
+    if any("\n" in line[:-1] for line in lines):
+        raise BadInput("a branch, tag or commit never holds a line end")
+    return "".join(lines).encode("utf-8", "surrogateescape")

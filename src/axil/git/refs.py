@@ -97,7 +97,7 @@ def _refused(git: Git, words: str) -> AxilError | None:
     if "File exists" in words and ".lock'" in words:
         return Busy("another git process is changing the same ref", words, "try again")
     if re.search(
-        r"but expected|reference already exists|unable to resolve reference|reference is missing"
+        r"but expected|reference already exists|unable to resolve reference|reference (?:is missing|does not exist)"
         r"|incorrect old value|unresolvable",
         words,
     ):

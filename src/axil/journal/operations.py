@@ -96,7 +96,8 @@ class OperationLog:
     def append(self, operation: Operation) -> None:
         """Record `operation`, durably and whole; then forget all but the newest `keep`.
 
-        Call it before the first change. Raises `BadInput`, writing nothing, if it could not be read back.
+        Call it before the first change; the same action may call it again with what it learnt, which replaces the
+        operation. Raises `BadInput`, writing nothing, if it could not be read back.
         """
         data = _dump(operation)
         try:

@@ -195,6 +195,19 @@ def test_fast_import_refuses_authors_that_break_the_stream(repo: Repo, author: s
         append(repo, None, {"a": b""}, author=author)
 
 
+@pytest.mark.parametrize("oid", ["HEAD", "", "1" * 39, "A" * 40, "1" * 40 + "\nD x"])
+def test_fast_import_takes_only_object_ids(repo: Repo, oid: str) -> None:
+    commit = append(repo, None, {"a": b""})
+    refused: list[dict[str, object]] = [
+        {"entries": {"t": ("100644", oid)}},
+        {"entries": {"t": ("644", commit)}},
+        {"merge": [oid]},
+    ]
+    for more in refused:
+        with pytest.raises(BadInput):
+            append(repo, commit, {}, **more)
+
+
 def test_fast_import_reports_what_git_says(repo: Repo) -> None:
     with pytest.raises(GitFailed) as caught:
         append(repo, None, {}, entries={"t": ("040000", "1" * 40)})
@@ -279,6 +292,8 @@ def test_options_are_refused_as_revisions(repo: Repo, tmp_path: Path) -> None:
         lambda: objects.diff_trees(repo.git, f"--output={target}", "HEAD"),
         lambda: objects.merge_base(repo.git, "--all", "HEAD"),
         lambda: objects.log_commits(repo.git, [f"--output={target}"]),
+        lambda: objects.log_commits(repo.git, [f"HEAD\n--output={target}"]),
+        lambda: objects.blobs_at(repo.git, "*", [f"HEAD\n--output={target}"]),
         lambda: objects.ls_tree(repo.git, "--help"),
     ):
         with pytest.raises(BadInput):

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Repo
 
 from axil.errors import BadInput, NotFound
-from axil.git.refs import Head, head
+from axil.git.refs import Head, LostRace, head, list_refs, update_refs
 from axil.git.repository import Repository, discover, discover_with_head, git_dirs
 
 
@@ -125,3 +125,28 @@ def test_one_process_is_enough(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("GIT_TRACE2_EVENT", str(trace))
     discover_with_head(str(repo.path))
     assert trace.read_text().count('"event":"start"') == 1
+
+
+def test_reftable(make_repo: Callable[..., Repo], tmp_path: Path) -> None:
+    """Refs are only ever reached through git, so how it keeps them does not matter."""
+    probe = Repo(tmp_path)
+    if "ref-format" not in probe.run("init", "-h", check=False):
+        pytest.skip("this git has no reftable")
+    repo = make_repo("tables", "--ref-format=reftable")
+    assert discover_with_head(str(repo.path))[1] == Head("main", None)
+    commit = repo.commit()
+    update_refs(repo.git, [("refs/heads/a", commit, None)])
+    with pytest.raises(LostRace):
+        update_refs(repo.git, [("refs/heads/a", commit, None)])
+    assert discover_with_head(str(repo.path))[1] == Head("main", commit)
+    assert list_refs(repo.git) == {"refs/heads/a": commit, "refs/heads/main": commit}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_repository_of_another_user(repo: Repo) -> None:
+    for path in (repo.path, repo.path / ".git"):
+        os.chown(path, 65534, 65534)
+    with pytest.raises(BadInput) as caught:
+        discover(str(repo.path))
+    assert "belongs to another user" in caught.value.what
+    assert caught.value.hint == f"if you trust it: git config --global --add safe.directory {repo.path}"
