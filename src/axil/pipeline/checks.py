@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 from collections.abc import Iterable
 
 from axil.errors import BadInput
@@ -14,7 +15,7 @@ from axil.pipeline.graph import Graph, covering
 from axil.pipeline.load import Params
 
 
-def stage(root: str, graph: Graph, stage: Stage, params: Params) -> None:
+def check_stage(root: str, graph: Graph, stage: Stage, params: Params) -> None:
     """Raises `BadInput` if a dependency that no stage makes, a parameter or the work folder of `stage` is missing."""
     for dep in stage.deps:
         # A folder that only ever holds outputs need not be there yet, so any output in it is enough.
@@ -35,6 +36,12 @@ def stage(root: str, graph: Graph, stage: Stage, params: Params) -> None:
 def place(stage: Stage) -> str:
     """Where the stage is written: file and, if known, line."""
     return f"{FILE} line {stage.line}" if stage.line else FILE
+
+
+def holds_bytes(root: str, path: str) -> bool:
+    """Whether the project path is a file or folder, or a link to one, and no pipe, socket or device."""
+    mode = os.stat(os.path.join(root, path)).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def missing_dep(root: str, graph: Graph, stage: Stage, dep: str, maker: str = "") -> BadInput:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 from axil.base.hashing import Oid
 from axil.data.content import content_of
 from axil.data.index import WorkTreeIndex
-from axil.errors import NotFound
+from axil.errors import BadInput, NotFound
 from axil.formats.params import select
 from axil.formats.pointer import Pointer
 from axil.formats.project import ProjectFile, Stage
@@ -149,7 +149,7 @@ class Planner:
     def check(self, names: Iterable[str]) -> None:
         """Raises `BadInput` for the first of the stages `names` whose deps, params or cwd do not exist."""
         for name in names:
-            checks.stage(self.root, self.graph, self.graph.stages[name], self.params)
+            checks.check_stage(self.root, self.graph, self.graph.stages[name], self.params)
 
     def with_seen(self, name: str, inputs: StageInputs, seen: Iterable[str], started: float) -> StageInputs:
         """`inputs` of a stage that ran, completed by the project files `seen` at run time and all they import.
@@ -274,7 +274,13 @@ class Planner:
 
     def _content(self, path: str) -> Pointer | None:
         if path not in self._here:
-            self._here[path] = content_of(self.index, self.root, path)
+            try:
+                self._here[path] = content_of(self.index, self.root, path)
+            except BadInput:
+                # A pipe or socket where an output belongs holds nothing that could be lost: the stage runs again.
+                if path not in self.graph.makers or checks.holds_bytes(self.root, path):
+                    raise
+                self._here[path] = None
         return self._here[path]
 
     def _different(self, hit: StageRow) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -131,6 +132,16 @@ def test_an_output_edited_by_hand_is_named_before_it_is_replaced(ran):
 def test_an_output_from_before_axil_is_not_overwritten_unsaid(digits):
     digits.write("data/p.csv", "made by hand")
     assert digits.plan()["prepare"].overwrites == ("data/p.csv",)
+
+
+def test_a_pipe_where_an_output_belongs_does_not_stop_the_plan(ran):
+    ran.remove("m.bin")
+    os.mkfifo(ran.root / "m.bin")
+    assert ran.plan()["train"].action == "restore"
+    ran.remove("raw.csv")
+    os.mkfifo(ran.root / "raw.csv")
+    with pytest.raises(BadInput, match="pipe"):
+        ran.plan()
 
 
 def test_a_result_whose_objects_are_gone_is_made_again(ran):
