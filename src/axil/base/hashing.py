@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from blake3 import blake3
@@ -9,6 +10,17 @@ from blake3 import blake3
 Oid = bytes
 OID_SIZE = 32
 _CHUNK = 1 << 20
+_pool_pid = 0
+
+
+def threads() -> int:
+    """What to pass to `blake3(max_threads=…)`: all cores, or 1 in a fork of a process that has used them already.
+
+    BLAKE3's thread pool does not survive a fork: a child that used it would wait for ever.
+    """
+    global _pool_pid
+    _pool_pid = _pool_pid or os.getpid()
+    return blake3.AUTO if _pool_pid == os.getpid() else 1
 
 
 def hash_bytes(data: bytes | bytearray | memoryview) -> Oid:
@@ -18,7 +30,7 @@ def hash_bytes(data: bytes | bytearray | memoryview) -> Oid:
 
 def hash_stream(stream: BinaryIO) -> tuple[Oid, int]:
     """The oid and length of what is left in `stream`, read in 1 MiB pieces."""
-    hasher = blake3(max_threads=blake3.AUTO)
+    hasher = blake3(max_threads=threads())
     buffer = memoryview(bytearray(_CHUNK))
     size = 0
     while count := stream.readinto(buffer):  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from blake3 import blake3
 
-from axil.base.hashing import Oid
+from axil.base.hashing import Oid, threads
 from axil.base.progress import SILENT, Progress
 from axil.store import parallel
 from axil.store.faults import refusal
@@ -93,7 +93,7 @@ def hash_fd(fd: int, *, write: int = -1, path: str = "") -> tuple[Oid, int]:
     Hashing runs on its own threads beside reading and writing, except in forked workers, where each has one core.
     `path` names the written file in the error if the disk is full.
     """
-    hasher = blake3(max_threads=1 if parallel.in_worker else blake3.AUTO)
+    hasher = blake3(max_threads=1 if parallel.in_worker else threads())
     size = 0
     spare, ready = bytearray(_BLOCK), bytearray(_BLOCK)
     pending: parallel.Task | None = None
