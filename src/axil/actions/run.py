@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -158,6 +159,7 @@ def _ignore_outputs(project: Project, whole: Graph) -> None:
         check_git(whole, in_git)
         for path in sorted(left):
             if not any(file == path or file.startswith(path + "/") for file in in_git):
+                os.makedirs(os.path.dirname(project.path(path)), exist_ok=True)
                 ensure_ignored(project.root, path)
 
 
