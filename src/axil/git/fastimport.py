@@ -7,11 +7,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from axil.errors import BadInput
-from axil.git.process import DURABLE, Git, failure, text
+from axil.git.process import BATCH, DURABLE, Git, failure, text
 from axil.git.refs import LostRace
 
 # Packs are left whole from 100 objects on; below that objects are loose, or each append would leave a pack.
-_IMPORT = (*DURABLE, "-c", "fastimport.unpackLimit=100", "fast-import", "--quiet", "--done", "--date-format=raw")
+_IMPORT = (
+    *DURABLE,
+    *BATCH,
+    "-c",
+    "fastimport.unpackLimit=100",
+    "fast-import",
+    "--quiet",
+    "--done",
+    "--date-format=raw",
+)
 
 Entry = tuple[str, str]
 """(mode, object id) of something git already has: ("040000", tree) or ("100644", blob)."""

@@ -54,11 +54,12 @@ DURABLE = (
     "-c",
     "core.fsync=objects,reference",
     "-c",
-    "core.fsyncMethod=batch",
-    "-c",
     "core.fsyncObjectFiles=true",
 )
 """Options of calls whose objects must survive a power cut once the call is over (the last is for git before 2.36)."""
+
+BATCH = ("-c", "core.fsyncMethod=batch")
+"""One flush of the disk for all objects of a call: dearer for a handful of objects, far cheaper for many."""
 
 _LOCK_PATIENCE = 3.0
 

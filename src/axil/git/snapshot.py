@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from axil.errors import Blocked
-from axil.git.process import DURABLE, GLOBS, Git, join_nul, text
+from axil.git.process import BATCH, DURABLE, GLOBS, Git, join_nul, text
 from axil.git.refs import Head
 from axil.git.status import Status, begin_status
 
 MAX_UNTRACKED = 10 << 20
+_MANY = 16
 _LEFTOVER_AFTER = 24 * 3600 * 10**9
 
 
@@ -60,7 +61,8 @@ def snapshot_tree(
         if not tree:
             tree = text(git.run(*DURABLE, "mktree", input=b"")).strip()
         return Snapshot(tree, skipped, nested, bool(head.commit))
-    made = _write(git, [*(path for path, _ in skipped), *nested])
+    many = len(state.entries) + len(state.untracked) > _MANY
+    made = _write(git, [*(path for path, _ in skipped), *nested], BATCH if many else ())
     return Snapshot(made, skipped, nested, made == tree)
 
 
@@ -72,7 +74,7 @@ def _large(top: str, paths: tuple[str, ...], limit: int) -> Iterator[tuple[str, 
                 yield path, size
 
 
-def _write(git: Git, left_out: list[str]) -> str:
+def _write(git: Git, left_out: list[str], how: tuple[str, ...]) -> str:
     """Add everything but `left_out` to a copy of the index and write that as a tree."""
     excluded = [f":(top,exclude,literal){path}" for path in left_out]
     with _copied_index(git.git_dir) as index:
@@ -81,6 +83,7 @@ def _write(git: Git, left_out: list[str]) -> str:
         lenient = ("-c", "core.safecrlf=false", "-c", "core.splitIndex=false")
         git.run(
             *DURABLE,
+            *how,
             *lenient,
             "add",
             "--all",
