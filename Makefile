@@ -36,7 +36,7 @@ format: $(VENV)/.dev ## put the source in its standard form
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.dev ## write docs/cli.md anew from the commands
-	$(BIN)/python -m axil.cli.reference docs/cli.md
+	$(BIN)/python -m axil.cli.reference > docs/cli.md
 
 bench: $(VENV)/.dev ## what each benchmark measures and how to run it
 	@for script in bench/startup.py bench/pipeline.py bench/data.py bench/runs.py; do \

@@ -144,7 +144,7 @@ def test_the_demo_leaves_four_experiments(told: tuple[Path, str]) -> None:
 @together
 def test_the_demo_shows_commands_results_and_the_failed_run(told: tuple[Path, str]) -> None:
     _, words = told
-    for line in ("$ axil add data/raw", "$ axil tree", "$ axil compare digits_mlp digits_mlp_relabel"):
+    for line in ("$ axil add data/raw", "$ axil tree", "$ axil compare --only-changed digits_mlp digits_mlp_relabel"):
         assert line in words
     assert "training diverges" in words
     assert "Told in" in words

@@ -73,7 +73,7 @@ def test_commands_are_understood(name: str) -> None:
         assert not extras, f"{name}: {extras} in: {line}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("docs/formats/")])
 def test_commands_in_the_prose_exist(name: str) -> None:
     known = {command.name for command in COMMANDS}
     for word in re.findall(r"`axil ([a-z]+)\b", text(name)):

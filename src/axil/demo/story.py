@@ -53,11 +53,11 @@ def begin(teller: Teller) -> None:
         teller.quietly("git config user.name 'Axil Demo'")
         teller.quietly("git config user.email demo@localhost")
     teller.quietly("git config commit.gpgsign false")
+    teller.run("axil init")
     shutil.copytree(PROJECT, teller.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     count = digits.write_raw(teller.path("data", "raw"))
-    teller.say(f"""It has three scripts, their parameters, a pipeline in axil.toml, and {count:,} handwritten digits:
-        PNG files and labels.csv in data/raw. axil keeps the data, git a small pointer to it.""")
-    teller.run("axil init")
+    teller.say(f"""It gets three scripts, their parameters, the pipeline in axil.toml, and {count:,} handwritten digits: PNG
+        files and labels.csv in data/raw. axil keeps the data, git a small pointer to it.""")
     teller.run("axil add data/raw")
     teller.run("axil graph")
     teller.run("git add .")
@@ -114,8 +114,8 @@ def look(teller: Teller) -> None:
     teller.run("axil tree")
     teller.say("Every run, the failed one included, best first:")
     teller.run("axil runs --sort f1")
-    teller.say("And all that differs between two experiments: parameters, metrics, code, data.")
-    teller.run("axil compare digits_mlp digits_mlp_relabel")
+    teller.say("And all that differs between two experiments.")
+    teller.run("axil compare --only-changed digits_mlp digits_mlp_relabel")
 
 
 def go_back(teller: Teller) -> None:
