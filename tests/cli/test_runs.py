@@ -158,3 +158,13 @@ def test_a_run_in_progress_is_listed(lab, axil):
         assert "▶ running" in axil("show", spec.id[-6:]).out
     finally:
         folder.remove()
+
+
+def test_a_run_that_was_killed_is_recorded_as_lost(lab, axil):
+    from axil.formats.runfiles import Spec
+
+    spec = Spec(id=new_id(lambda: lab.now), time=lab.now - 5, root=lab.root, experiment="digits")
+    create(os.path.join(lab.root, ".git/axil/runs"), spec, b"{}").release()
+    runs = axil("runs", "--json", "--failed").json["runs"]
+    assert [(run["id"], run["state"]) for run in runs] == [(spec.id, "lost"), (lab.failed, "failed")]
+    assert axil("show", spec.id, "--json").json["run"]["state"] == "lost"

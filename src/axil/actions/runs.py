@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from axil.actions.targets import adopt_quietly
 from axil.errors import NotFound
 from axil.journal.rows import RunRow
 
@@ -48,6 +49,7 @@ def runs(
     same in every run are no columns either. Raises `NotFound` for an experiment that never was, `BadInput` for a bad
     condition or an unknown name to sort by.
     """
+    adopt_quietly(project)
     directions = project.file.metrics
     found = []
     if not experiment or _has_record(project, experiment):

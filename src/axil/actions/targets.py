@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from axil.errors import NotFound
+from axil.errors import AxilError, NotFound
 
 if TYPE_CHECKING:
     from axil.formats.record import Run, RunState
@@ -33,6 +33,16 @@ class Chosen(NamedTuple):
     """For an experiment without a run: the commit of its branch."""
 
 
+def adopt_quietly(project: Project) -> None:
+    """Record runs that were killed, so that they can be named too; where that cannot be written, reading goes on."""
+    import contextlib
+
+    from axil.actions.lost import adopt
+
+    with contextlib.suppress(AxilError, OSError):
+        adopt(project)
+
+
 def resolve(project: Project, name: str) -> Target:
     """What `name` is: an experiment first, then a run; "" or "." is the experiment of the work tree.
 
@@ -40,6 +50,7 @@ def resolve(project: Project, name: str) -> Target:
     """
     from axil.actions.experiments import experiments
 
+    adopt_quietly(project)
     if name in ("", ".", "HEAD"):
         if project.head.branch is None:
             raise NotFound(

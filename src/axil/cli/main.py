@@ -46,15 +46,16 @@ def _guarded(words: list[str]) -> int:
     before = _where()
     try:
         face = _early_face(words)
-        code = _dispatch(words, face)
+        try:
+            code = _dispatch(words, face)
+        except SystemExit as done:  # argparse has printed its help
+            code = int(done.code or 0)
         face.flush()
         return code
     except OutputClosed:
         # Python would complain about the closed pipe once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    except SystemExit as done:  # argparse has printed its help
-        return int(done.code or 0)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped\n")
         return INTERRUPTED

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -36,11 +37,23 @@ class Formatter(argparse.HelpFormatter):
         super().add_usage(usage, own, groups, prefix)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        """Paragraphs are filled, those with indented lines (examples) stay as they are."""
+        """Paragraphs are filled, examples stay as they are, indented."""
         from textwrap import fill
+        from textwrap import indent as indented
 
-        paragraphs = text.strip().split("\n\n")
-        return "\n\n".join(part.rstrip() if "\n  " in f"\n{part}" else fill(part, width) for part in paragraphs)
+        parts = [(part, is_example(part)) for part in text.strip().split("\n\n")]
+        return "\n\n".join(indented(dedented(part), "  ") if code else fill(part, width) for part, code in parts)
+
+
+def is_example(paragraph: str) -> bool:
+    """Whether a paragraph of a description shows what to type: its lines are indented, or are axil commands."""
+    lines = paragraph.strip("\n").split("\n")
+    return all(line.startswith("  ") for line in lines) or all(line.startswith("axil ") for line in lines)
+
+
+def dedented(paragraph: str) -> str:
+    """An example without its indentation."""
+    return "\n".join(line.removeprefix("  ") for line in paragraph.strip("\n").split("\n"))
 
 
 def _terminal_columns() -> int:
@@ -77,6 +90,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Wrong usage, in axil's three lines."""
         raise UsageError(f"{self.prog}: {_plain_words(message)}", "", f"`{self.prog} --help` explains it")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write the help; unlike argparse's own, this one notices that nobody reads any more."""
+        from axil.cli.face import OutputClosed
+
+        try:
+            (file or sys.stdout).write(message)
+        except BrokenPipeError:
+            raise OutputClosed from None
 
     def parse_known_args(  # type: ignore[override]  # argparse has three overloads; axil needs one
         self, args: Sequence[str] | None = None, namespace: Any = None

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from axil.cli.main import parser_of
-from axil.cli.options import GLOBAL, Formatter, Parser
+from axil.cli.options import GLOBAL, Formatter, Parser, dedented, is_example
 from axil.cli.table import COMMANDS, GROUPS
 
 HEADER = """\
@@ -64,13 +64,8 @@ def _command(parser: argparse.ArgumentParser) -> Iterator[str]:
     usage = parser.format_usage().removeprefix("usage: ").rstrip()
     yield f"```\n{usage}\n```\n"
     for paragraph in (parser.description or "").strip().split("\n\n"):
-        # Indented lines are examples.
-        yield f"```\n{_dedented(paragraph)}\n```\n" if paragraph.startswith("  ") else f"{paragraph.strip()}\n"
+        yield f"```\n{dedented(paragraph)}\n```\n" if is_example(paragraph) else f"{paragraph.strip()}\n"
     yield from _options(parser)
-
-
-def _dedented(text: str) -> str:
-    return "\n".join(line.removeprefix("  ") for line in text.rstrip().split("\n"))
 
 
 def _options(parser: argparse.ArgumentParser, only: str = "", title: str = "") -> Iterator[str]:

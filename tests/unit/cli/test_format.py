@@ -84,5 +84,5 @@ def test_count():
     assert words.count(2, "copy", "copies") == "2 copies"
 
 
-def test_short_is_a_prefix_that_resolves():
-    assert words.short("01KARX2YZ0ABCDEFGHJKMNPQRS") == "01KARX2YZ0"
+def test_short_is_the_end_that_tells_runs_apart():
+    assert words.short("01KARX2YZ0ABCDEFGHJKMNPQRS") == "MNPQRS"
