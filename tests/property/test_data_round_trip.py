@@ -8,20 +8,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from axil.data import content
-from axil.data.diff import diff_pointers
+from axil.data.diff import Change, diff_pointers
 from axil.data.index import WorkTreeIndex
-from axil.data.materialise import Target, materialise
+from axil.data.materialise import Applied, Target, materialise
 from axil.data.status import changes
 from axil.errors import Blocked
+from axil.formats.pointer import Pointer
 from axil.store import Store
 
 NAMES = [b"a", b"b", b"c d", b"\xff\xfe", b"-x", b"new\nline", b"z.axil.txt"]
-Tree = dict[bytes, object]
+Leaf = tuple[str, bytes, bool]
+Tree = dict[bytes, Any]
+"""Name -> leaf or tree."""
 
 leaves = st.one_of(
     st.tuples(st.just("file"), st.sampled_from([b"", b"1", b"2", b"three"]), st.booleans()),
@@ -48,7 +52,7 @@ def put(path: bytes, tree: Tree) -> None:
         if isinstance(value, dict):
             put(full, value)
             continue
-        kind, data, executable = value  # type: ignore[misc]
+        kind, data, executable = value
         if os.path.lexists(full) and get_leaf(full) == value:
             continue
         if os.path.lexists(full):
@@ -60,7 +64,7 @@ def put(path: bytes, tree: Tree) -> None:
             os.chmod(full, 0o755 if executable else 0o644)
 
 
-def get_leaf(path: bytes) -> tuple[str, bytes, bool]:
+def get_leaf(path: bytes) -> Leaf:
     if os.path.islink(path):
         return "link", os.readlink(path), False
     return "file", Path(os.fsdecode(path)).read_bytes(), bool(os.stat(path).st_mode & 0o100)
@@ -74,9 +78,9 @@ def get(path: bytes) -> Tree:
     return found
 
 
-def flat(tree: Tree, prefix: bytes = b"data") -> dict[bytes, object]:
+def flat(tree: Tree, prefix: bytes = b"data") -> dict[bytes, Any]:
     """Files, links and empty folders by path."""
-    found: dict[bytes, object] = {}
+    found: dict[bytes, Any] = {}
     for name, value in tree.items():
         if isinstance(value, dict) and value:
             found.update(flat(value, prefix + b"/" + name))
@@ -97,15 +101,15 @@ class Place:
         self.index = WorkTreeIndex(os.path.join(self.root, "meta/worktree.db"))
         self.store = Store(os.path.join(self.root, "meta/store"))
 
-    def save(self):
+    def save(self) -> Pointer:
         pointer = content.save(self.index, self.store, self.root, ["data"], tracked=True)["data"]
         self.index.set_tracked("data", pointer)
         return pointer
 
-    def go(self, old, new, force=False):
+    def go(self, old: Pointer | None, new: Pointer | None, force: bool = False) -> Applied:
         return materialise(self.index, self.store, self.root, [Target("data", old, new)], force=force)
 
-    def changes(self, against):
+    def changes(self, against: Pointer | None) -> list[Change]:
         return changes(self.index, self.store, self.root, "data", against)
 
 
@@ -136,7 +140,7 @@ def naive(old: Tree, new: Tree) -> dict[str, str]:
         elif "empty" in (was, now):
             found[os.fsdecode(path)] = "changed"
         else:
-            same = was[:2] == now[:2] and was[0] == "file"  # type: ignore[index]
+            same = was[:2] == now[:2] and was[0] == "file"
             found[os.fsdecode(path)] = "mode" if same else "changed"
     return found
 
@@ -195,10 +199,8 @@ def test_a_switch_over_edits_loses_nothing(first: Tree, edited: Tree, second: Tr
             assert error.paths
             assert get(here.data) == edited
             done = here.go(a, b, force=True)
-            for path in error.paths:
-                oid = done.saved[0].files[path]
-                kind, data, _ = flat(edited)[os.fsencode(path)]  # type: ignore[misc]
-                assert here.store.read(oid) == data, kind
+            for name in error.paths:
+                assert here.store.read(done.saved[0].files[name]) == flat(edited)[os.fsencode(name)][1]
         after = flat(get(here.data))
         for path, wanted in flat(second).items():
             if flat(first).get(path) != wanted:
@@ -207,7 +209,7 @@ def test_a_switch_over_edits_loses_nothing(first: Tree, edited: Tree, second: Tr
         stored = {here.store.read(oid) for oid in every_blob(here.store)}
         for path, value in flat(edited).items():
             if after.get(path) != value and value != "empty":
-                assert value[1] in stored  # type: ignore[index]
+                assert value[1] in stored
         here.open()
         pointer = content.content_of(here.index, here.root, "data")
         os.unlink(here.index.database)
