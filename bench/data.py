@@ -39,7 +39,7 @@ class Tool:
 
 
 class Axil(Tool):
-    init = "git init -q && {program} init && git add -A && git commit -qm init"
+    init = "git init -q && {program} init && git add -A . ':!data' && git commit -qm init"
     add = "{program} add -q data && git add -A && git commit -qm data"
     status = "{program} status"
     switch = "{program} switch -q {branch}"

@@ -50,7 +50,7 @@ def project(bench: Bench, folder: str, commands: Sequence[str]) -> str:
     bench.do("git init -q", folder)
     for command in commands:
         bench.do(command, folder)
-    bench.do("git add -A && git commit -qm start", folder)
+    bench.do("git add -A && git commit -q --allow-empty -m start", folder)
     return folder
 
 
