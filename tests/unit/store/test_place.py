@@ -118,6 +118,19 @@ def test_a_damaged_large_file_is_not_placed(tmp_path: Path, link: str) -> None:
     assert sorted(os.listdir(tmp_path)) == ["store"]
 
 
+def test_a_damaged_small_object_is_not_placed(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    (pack,) = store.packs.opened()
+    data = bytearray(Path(pack.path).read_bytes())
+    data[pack.table.location(pack.table.find(hash_bytes(b"small"))).offset] ^= 1
+    Path(pack.path).chmod(0o644)
+    Path(pack.path).write_bytes(data)
+    with pytest.raises(Damaged) as error:
+        store.place_files([item(b"small", tmp_path / "out")])
+    assert pack.path in error.value.why
+    assert sorted(os.listdir(tmp_path)) == ["store"]
+
+
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
     store = filled(tmp_path)
     with pytest.raises(AxilError) as error:

@@ -6,7 +6,9 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from axil.formats.tree import FILE, Entry
 from axil.store import Saved, Store
 from axil.store.files import FIXED_MTIME_NS
 from axil.store.hashing import FORK_FROM, LARGE, hash_files
+from axil.store.packs import PackWriter
 
 
 @pytest.fixture
@@ -280,6 +283,23 @@ def test_many_commits_leave_few_packs(store: Store) -> None:
     assert all(Store(store.root).read(hash_bytes(item)) == item for item in contents)
 
 
+def test_an_object_is_copied_a_few_times_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[bytes] = []
+    real = PackWriter.add
+
+    def add(self: PackWriter, oid: bytes, *rest: Any) -> None:
+        copied.append(oid)
+        real(self, oid, *rest)
+
+    monkeypatch.setattr(PackWriter, "add", add)
+    for number in range(64):
+        put(store, os.urandom(20_000))
+        assert number != 6 or store.usage().packs == 7
+        assert number != 7 or store.usage().packs == 1
+    assert max(copied.count(oid) for oid in copied) <= 8
+    assert len(copied) < 64 * 5
+
+
 def test_a_reader_follows_merges_by_others(store: Store) -> None:
     put(store, b"0")
     reader = Store(store.root)
@@ -299,6 +319,19 @@ def test_an_idle_reader_notices_a_new_pack_at_once(store: Store) -> None:
         put(store, b"new %d" % number)
         assert reader.has(oid)
         assert reader.missing([oid]) == set()
+
+
+def test_a_new_pack_within_the_same_tick_of_the_folder_clock_is_noticed(store: Store) -> None:
+    put(store, b"a")
+    packs = os.path.join(store.root, "packs")
+    # As if the clock that stamps folders had not moved since: the time of the folder tells nothing.
+    stamp = time.time_ns() + 10**10
+    os.utime(packs, ns=(stamp, stamp))
+    reader = Store(store.root)
+    assert reader.has(hash_bytes(b"a"))
+    put(store, b"b")
+    os.utime(packs, ns=(stamp, stamp))
+    assert reader.has(hash_bytes(b"b"))
 
 
 def test_missing_in_bulk(store: Store) -> None:

@@ -168,8 +168,10 @@ def test_a_decompression_bomb_is_not_inflated(store: Store) -> None:
     for stored, raw in ((bomb, 1000), (bomb, fmt.MAX_RAW), (honest, 400), (b"not zstd", 8), (b"", 0)):
         oid = hash_bytes(stored)
         raw_pack(store, (oid, stored, raw, fmt.BLOB, fmt.ZSTD))
-        with pytest.raises(Damaged):
+        with pytest.raises(Damaged) as error:
             store.read(oid)
+        # Refused by what it declares, not after it was unpacked.
+        assert "length is wrong" in error.value.why or "cannot be decompressed" in error.value.why
 
 
 def test_a_directory_whose_parts_do_not_belong(store: Store) -> None:
