@@ -56,8 +56,8 @@ def begin(teller: Teller) -> None:
     teller.run("axil init")
     shutil.copytree(PROJECT, teller.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     count = digits.write_raw(teller.path("data", "raw"))
-    teller.say(f"""It gets three scripts, their parameters, the pipeline in axil.toml, and {count:,} handwritten digits: PNG
-        files and labels.csv in data/raw. axil keeps the data, git a small pointer to it.""")
+    teller.say(f"""It gets three scripts, their parameters, the pipeline in axil.toml, and {count:,} handwritten digits:
+        PNG files and labels.csv in data/raw. axil keeps the data, git a small pointer to it.""")
     teller.run("axil add data/raw")
     teller.run("axil graph")
     teller.run("git add .")
