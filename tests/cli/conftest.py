@@ -72,6 +72,7 @@ class Lab:
         self.repo = repo
         self.root = str(repo.path)
         self.now = time.time()
+        self.packages = {"numpy": "2.4.6"}
         self.store = Store(f"{self.root}/.git/axil/store")
         self.raw = self._tree(50, 0)
         self.more = self._tree(53, 5)
@@ -136,7 +137,7 @@ class Lab:
             platform="Linux-6.1",
             machine="x86_64",
             cpus=2,
-            packages={"numpy": "2.4.6"},
+            packages=self.packages,
         )
         prepare = r.StageRecord(
             name="prepare",

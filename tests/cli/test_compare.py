@@ -182,3 +182,14 @@ def test_on_a_detached_head(lab, axil):
     lab.repo.run("switch", "-q", "--detach")
     assert "HEAD is detached" in axil("compare", code=1).err
     assert axil("compare", "digits", "digits_decay", "--json").json["sides"]
+
+
+def test_packages_of_a_stage_taken_over_are_those_of_its_run(lab, axil):
+    lab.packages = {"numpy": "2.4.6", "pillow": "13.0"}
+    source = lab.run("digits", 0.5, 0.5, age=100)
+    lab.packages = {"numpy": "2.4.6"}
+    lab.first = source
+    taken = lab.run("digits", 0.6, 0.5, age=50, decay=0.9)
+    value = axil("compare", source, taken, "--json").json
+    facts = {row["name"]: row for row in value["environment"]}
+    assert facts["pillow"]["changed"] is False

@@ -168,3 +168,12 @@ def test_a_run_that_was_killed_is_recorded_as_lost(lab, axil):
     runs = axil("runs", "--json", "--failed").json["runs"]
     assert [(run["id"], run["state"]) for run in runs] == [(spec.id, "lost"), (lab.failed, "failed")]
     assert axil("show", spec.id, "--json").json["run"]["state"] == "lost"
+
+
+def test_a_diverged_run_is_not_the_best(lab, axil):
+    lab.run("digits", float("nan"), float("nan"), age=1)
+    out = axil("runs", "--color", "digits").out
+    assert "nan" in out
+    assert "\x1b[32m0.92\x1b[0m" in out
+    assert axil("runs", "--json", "-n", "1").json["runs"][0]["metrics"]["f1"] == "NaN"
+    assert axil("show", "digits", "--json").json["best"]["id"] == lab.second

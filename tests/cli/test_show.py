@@ -44,7 +44,7 @@ def test_a_failed_run(lab, axil):
     for piece in (
         f"✗ failed  run {lab.failed}  digits_decay\n",
         "  too fast\n",
-        "took 14 s, by Ann Lee <ann@example.com> on box",
+        "took 14 s, by Ann Lee on box",
         f"↺  prepare  cached  result of run {lab.first[-6:]}: nothing changed",
         "✗  train      12 s  exit code 1; params.train.lr 0.1 → 10.0",
         "train.lr      10.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from axil.errors import AxilError, UsageError
@@ -128,7 +129,7 @@ def compare_chosen(project: Project, chosen: Sequence[Chosen], *, only_changed: 
     labels = [side.label for side in sides]
     params = {side.label: _params(project, each) for side, each in zip(sides, chosen, strict=True)}
     metrics = {side.label: each.run.metrics if each.run else {} for side, each in zip(sides, chosen, strict=True)}
-    environment = {side.label: _environment(each) for side, each in zip(sides, chosen, strict=True)}
+    environment = {side.label: _environment(project, each) for side, each in zip(sides, chosen, strict=True)}
     outputs = {side.label: _outputs(each) for side, each in zip(sides, chosen, strict=True)}
     comparison = Comparison(
         sides,
@@ -224,9 +225,14 @@ def _params(project: Project, chosen: Chosen) -> Mapping[str, Value]:
     return values
 
 
-def _environment(chosen: Chosen) -> dict[str, str]:
+def _environment(project: Project, chosen: Chosen) -> dict[str, str]:
     if chosen.run is None:
         return {}
+    packages: dict[str, str] = {}
+    for source in dict.fromkeys(stage.source for stage in chosen.run.stages if stage.source):
+        # A stage whose result was taken over imported nothing in this run: its packages are those of that one.
+        with contextlib.suppress(AxilError):
+            packages |= project.journal.run(source).environment.packages
     environment = chosen.run.environment
     facts = {
         "python": f"{environment.implementation} {environment.python}".strip(),
@@ -234,7 +240,7 @@ def _environment(chosen: Chosen) -> dict[str, str]:
         "machine": environment.machine,
         "host": chosen.run.host,
     }
-    facts.update(sorted(environment.packages.items()))
+    facts.update(sorted((packages | environment.packages).items()))
     facts.update((path, oid[:12]) for path, oid in sorted(environment.locks.items()))
     return {name: value for name, value in facts.items() if value}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from axil.errors import AxilError
@@ -120,7 +121,8 @@ def show_experiment(project: Project, experiment: Experiment) -> ExperimentView:
 
 def _best(rows: list[RunRow], directions: dict[str, str]) -> RunRow | None:
     metric, direction = next(iter(directions.items()), ("", ""))
-    candidates = [row for row in rows if row.state == "succeeded" and metric in row.metrics]
+    succeeded = [row for row in rows if row.state == "succeeded"]
+    candidates = [row for row in succeeded if not math.isnan(row.metrics.get(metric, math.nan))]
     if not candidates:
         return None
     return (max if direction == "max" else min)(candidates, key=lambda row: row.metrics[metric])

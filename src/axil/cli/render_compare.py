@@ -178,7 +178,7 @@ def _content_line(section: str, path: str, changes: list[ContentChange | None]) 
 
 
 def in_words(change: ContentChange) -> str:
-    """`100 changed`, `+3 −1 ~2 files`, `added (12 files, 3.4 MB)`."""
+    """`100 changed`, `+3 −1 ~2 files`, `~1 file`, `added (12 files, 3.4 MB)`."""
     if change.state in ("added", "removed"):
         files = change.added if change.state == "added" else change.removed
         amount = change.new_size if change.state == "added" else change.old_size
@@ -190,7 +190,8 @@ def in_words(change: ContentChange) -> str:
     if change.added + change.removed + change.changed == 1 and change.files and change.files[0].path == change.path:
         old, new = change.old_size or 0, change.new_size or 0
         return "changed" if old == new else f"changed ({size(old)} → {size(new)})"
-    return f"{' '.join(given)} files" if given else "changed"
+    noun = "file" if change.added + change.removed + change.changed == 1 else "files"
+    return f"{' '.join(given)} {noun}" if given else "changed"
 
 
 def _shortened(lines: list[Line]) -> Iterator[Line]:

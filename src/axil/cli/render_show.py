@@ -29,7 +29,7 @@ def render_run(face: Face, view: RunView) -> None:
     facts = [f"started {_moment(run.time)} ({_ago(face.now() - run.time)})"]
     if run.ended:
         facts.append(f"took {duration(run.ended - run.time)}")
-    facts.append(f"by {run.author}" + (f" on {run.host}" if run.host else ""))
+    facts.append(f"by {run.author.partition(' <')[0]}" + (f" on {run.host}" if run.host else ""))
     face.line(style.dim("  " + safe(", ".join(facts))))
     _stages(face, run)
     _metrics(face, view)
@@ -73,11 +73,11 @@ def _stages(face: Face, run: Run) -> None:
 def _stage_row(face: Face, stage: StageRecord) -> list[Cell]:
     symbol, word, color = SYMBOLS.get(stage.state, ("?", stage.state, ""))
     reason = stage.reason
-    if stage.source:
+    if stage.source and stage.state == "cached":
         reason = f"result of run {short(stage.source)}" + (f": {reason}" if reason else "")
     if stage.exit_code:
         reason = f"exit code {stage.exit_code}" + (f"; {reason}" if reason else "")
-    seconds = duration(stage.seconds) if stage.seconds else stage.state if stage.state in ("cached", "current") else ""
+    seconds = stage.state if stage.state in ("cached", "current", "skipped") else duration(stage.seconds)
     state = Cell(symbol if face.style.unicode else word, color)
     return [state, Cell(stage.name), Cell(seconds, "dim"), Cell(reason, "dim")]
 
@@ -93,7 +93,8 @@ def _metrics(face: Face, view: RunView) -> None:
     rows = []
     for name in names:
         value = run.metrics.get(name)
-        curve = sparkline(view.curves.get(name, ()), unicode=face.style.unicode)
+        values = view.curves.get(name, ())
+        curve = sparkline(values, unicode=face.style.unicode) if len(values) > 1 else ""
         steps = _series_words(run.summary.get(name), view.directions.get(name, ""))
         rows.append(
             [Cell(name), Cell("" if value is None else number(value), "bold"), Cell(curve, "cyan"), Cell(steps, "dim")]
@@ -205,8 +206,8 @@ def _results(face: Face, view: ExperimentView) -> None:
         Column(""),
         Column(""),
         Column("", right=True),
-        Column("", flexible=True),
-        Column("", flexible=True, drop=1),
+        Column("", flexible=1),
+        Column("", flexible=2, drop=1),
     ]
     table(face, columns, rows, indent="  ")
 

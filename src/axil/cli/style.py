@@ -75,6 +75,14 @@ def cut(text: str, cells: int) -> str:
     return text
 
 
+def cut_front(text: str, cells: int) -> str:
+    """`text` in at most `cells` cells, its beginning replaced by an ellipsis where it is longer."""
+    if width(text) <= cells:
+        return text
+    reversed_ = cut(text[::-1], cells)
+    return reversed_[::-1]
+
+
 class Style:
     """Paints text if `on`; `unicode` says whether symbols beyond ASCII can be shown."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from axil.cli.face import Face
-from axil.cli.style import bare, cut, safe, width
+from axil.cli.style import bare, cut, cut_front, safe, width
 
 GAP = "  "
 NARROWEST = 8
@@ -15,12 +15,17 @@ WIDEST_FLOOR = 12
 
 
 class Column(NamedTuple):
-    """A column: `right` aligns numbers; `flexible` may be cut, 2 before 1; the highest `drop` goes first, 0 never."""
+    """A column; what is cut loses its end, but titles their beginning: names of forks differ at the end."""
 
     title: str
     right: bool = False
+    """Align numbers."""
     flexible: int = False
+    """May be cut where space is short, 2 before 1."""
     drop: int = 0
+    """Whole columns go from the highest number on, 0 never."""
+    tail: bool = False
+    """Cells too lose their beginning instead of their end."""
 
 
 class Cell(NamedTuple):
@@ -50,13 +55,15 @@ def table(
     style = face.style
     if any(column.title for column in columns):
         titles = [
-            _padded(cut(columns[number].title, widths[number]), columns[number], widths[number]) for number in shown
+            _padded(cut_front(columns[number].title, widths[number]), columns[number], widths[number])
+            for number in shown
         ]
         face.line(style.dim((indent + GAP.join(titles)).rstrip()))
     for row in cells:
         parts = []
         for number in shown:
-            text = _padded(cut(row[number].text, widths[number]), columns[number], widths[number])
+            shorten = cut_front if columns[number].tail else cut
+            text = _padded(shorten(row[number].text, widths[number]), columns[number], widths[number])
             word = text.strip()
             parts.append(text.replace(word, style.color(row[number].color, word), 1) if word else text)
         face.line((indent + GAP.join(parts)).rstrip())

@@ -74,3 +74,12 @@ def test_better_paints_by_direction():
     assert on.better("x", True) == on.green("x")
     assert on.better("x", False) == on.red("x")
     assert on.better("x", None) == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "expected"),
+    [("digits_mlp_wd", 8, "…_mlp_wd"), ("short", 5, "short"), ("数据数据", 5, "…数据"), ("abc", 1, "…")],
+)
+def test_cut_front_keeps_the_end(text, cells, expected):
+    assert style.cut_front(text, cells) == expected
+    assert style.width(expected) <= cells

@@ -92,3 +92,10 @@ def test_sparkline(values, line):
 def test_a_long_curve_keeps_its_shape():
     line = sparkline([float(number) for number in range(1000)], 8)
     assert line == "▁▂▃▄▅▆▇█"
+
+
+def test_names_of_forks_keep_their_ends():
+    columns = [Column("digits_mlp_lr_scheduler", flexible=True), Column("name", flexible=True, tail=True)]
+    lines, _ = draw(columns, [["0.5", "digits_mlp_lr_scheduler_wd"]], 30)
+    assert lines[0].split() == ["…_lr_scheduler", "name"]
+    assert lines[1].endswith("_scheduler_wd")

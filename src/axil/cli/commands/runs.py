@@ -10,6 +10,7 @@ Parameters get a column where they differ among the runs shown.
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from axil.cli.options import add_experiment, add_formats, completing, natural
@@ -118,7 +119,7 @@ def render(face: Face, found: RunList, *, experiment: str = "") -> None:
     columns = [
         Column("run"),
         Column("" if face.style.unicode else "state"),
-        *([] if alone else [Column("experiment", flexible=True)]),
+        *([] if alone else [Column("experiment", flexible=True, tail=True)]),
         Column("age", right=True, drop=2),
         Column("time", right=True, drop=30),
         *(
@@ -148,7 +149,8 @@ def _best(found: RunList) -> dict[str, float]:
     best = {}
     for name in found.metrics:
         if name in found.directions and len(found.runs) > 1:
-            values = [row.metrics[name] for row in found.runs if name in row.metrics and row.state == "succeeded"]
+            values = [row.metrics.get(name, math.nan) for row in found.runs if row.state == "succeeded"]
+            values = [value for value in values if not math.isnan(value)]
             if values:
                 best[name] = (max if found.directions[name] == "max" else min)(values)
     return best
