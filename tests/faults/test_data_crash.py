@@ -26,8 +26,8 @@ from axil.store.hashing import LARGE
 from axil.store.place import TEMPORARY_PREFIX
 from axil.store.verify import verify
 
-OS_CALLS = "write rename replace fsync link symlink unlink mkdir makedirs rmdir utime".split()
-INDEX_CALLS = "write set_tracked remember".split()
+OS_CALLS = ["write", "rename", "replace", "fsync", "link", "symlink", "unlink", "mkdir", "makedirs", "rmdir", "utime"]
+INDEX_CALLS = ["write", "set_tracked", "remember"]
 DIED = 77
 Files = dict[str, tuple[bytes, bool] | str | None]
 """Path -> (content, executable), link target, or None for an empty folder."""

@@ -65,7 +65,10 @@ class Look:
         self.top = os.fsencode(root)
         self.path = b"" if path in ("", ".") else os.fsencode(path)
         self.keep = keep
-        whole = {os.fsencode(name) for name in index.all_tracked()}
+        # Outputs are noted in the index like tracked data; only those with a pointer are data.
+        whole = {
+            os.fsencode(name) for name in index.all_tracked() if os.path.lexists(os.path.join(root, name + SUFFIX))
+        }
         if tracked:
             whole.add(self.path)
         try:

@@ -16,11 +16,11 @@ from axil.base.progress import SILENT, Progress
 from axil.data import scan
 from axil.data.diff import DIR_KIND, root_entry
 from axil.data.index import Update, WorkTreeIndex
-from axil.data.plan import MARK, Plan, listed, plan_switch
+from axil.data.plan import MARK, Plan, listed, mark_of, plan_switch
 from axil.data.pointers import check_place
 from axil.data.rows import ZERO_STAT, Columns, Folder, Known, Summary, pack_stat
 from axil.errors import AxilError, Blocked
-from axil.formats.pointer import Pointer, parse, render
+from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
 from axil.store import Placed, Store
 
@@ -36,8 +36,6 @@ __all__ = [
     "put_back",
     "rescue",
 ]
-
-_NOTHING = b"-"
 
 
 class Target(NamedTuple):
@@ -72,31 +70,19 @@ def materialise(
     targets: Sequence[Target],
     *,
     force: bool = False,
-    tracked: bool = True,
     progress: Progress = SILENT,
 ) -> Applied:
     """Bring all `targets` to their new state: all are planned and checked before the first one is touched.
 
-    Pass `tracked=False` for outputs of stages: the index then does not count them among the tracked data.
     Raises `Blocked` (with the paths) if unsaved edits are in the way and not `force`, and what `plan_switch` raises.
     """
-    written = removed = 0
-    saved: list[Saved] = []
-    plans = []
-    for path, old, new in targets:
-        mark = index.cached(MARK, os.fsencode(path))
-        if mark and mark != _mark(new):
-            # A switch to something else was killed on its way. What it wrote is no edit: let it arrive first.
-            arrived = None if mark == _NOTHING else parse(mark, path)
-            plan = plan_switch(index, store, root, path, old, arrived, progress=progress)
-            done = apply(index, store, root, plan, force=force, tracked=tracked, progress=progress)
-            saved += done.saved
-            old = arrived
-        plans.append(plan_switch(index, store, root, path, old, new, progress=progress))
+    plans = [plan_switch(index, store, root, path, old, new, progress=progress) for path, old, new in targets]
     if not force:
         check(plans)
+    written = removed = 0
+    saved: list[Saved] = []
     for plan in plans:
-        done = apply(index, store, root, plan, force=force, tracked=tracked, progress=progress)
+        done = apply(index, store, root, plan, force=force, progress=progress)
         written, removed = written + done.written, removed + done.removed
         saved += done.saved
     return Applied(written, removed, saved)
@@ -121,7 +107,6 @@ def apply(
     plan: Plan,
     *,
     force: bool = False,
-    tracked: bool = True,
     progress: Progress = SILENT,
 ) -> Applied:
     """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed."""
@@ -134,11 +119,11 @@ def apply(
     if marked:
         _sweep(top, key)
     if plan.empty:
-        _remember(index, plan, {}, tracked)
+        _remember(index, plan, {})
         if marked:
             index.remember(MARK, {key: b""})
         return Applied(0, 0, saved)
-    index.remember(MARK, {key: _mark(plan.new)})
+    index.remember(MARK, {key: mark_of(plan.new)})
     try:
         for path in plan.clear:
             _clear(os.path.join(top, path))
@@ -154,7 +139,7 @@ def apply(
             error.strerror or str(error),
             "mend the cause and give the same command again: it goes on where it stopped",
         ) from None
-    _remember(index, plan, known, tracked)
+    _remember(index, plan, known)
     index.remember(MARK, {key: b""})
     return Applied(len(known), removed, saved)
 
@@ -162,10 +147,6 @@ def apply(
 def interrupted(index: WorkTreeIndex, path: str) -> bool:
     """Whether a switch of `path` was killed; the next `materialise` of it finishes or reverts that work."""
     return bool(index.cached(MARK, os.fsencode(path)))
-
-
-def _mark(pointer: Pointer | None) -> bytes:
-    return _NOTHING if pointer is None else render(pointer)
 
 
 def rescue(store: Store, root: str, plan: Plan, *, progress: Progress = SILENT) -> Saved:
@@ -300,7 +281,7 @@ def _sweep(top: bytes, path: bytes) -> None:
                     os.unlink(entry.path)
 
 
-def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known], tracked: bool) -> None:
+def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> None:
     """Bring the index rows of the touched folders, and the tracked root, to the new state."""
     base = os.fsencode(plan.path)
     touched: dict[bytes, dict[bytes, Known | None]] = {folder: {} for folder in [*plan.pairs, *plan.trees]}
@@ -330,12 +311,13 @@ def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known], track
         updates[folder] = Update(row, columns.cut(row), _summary(plan, folder, row, made))
     dropped = [path for path in plan.dropped if path not in updates]
     index.write(updates, dropped)
-    if tracked:
-        index.set_tracked(plan.path, plan.new)
+    index.set_tracked(plan.path, plan.new)
 
 
 def _summary(plan: Plan, folder: bytes, row: Folder | None, made: set[bytes]) -> Summary | None:
     """A row's summary where the row surely is the new tree: made from nothing, or patched from the whole old tree."""
+    if not plan.exact:
+        return None
     count = plan.counts.get(folder, 0)
     if folder in made and folder in plan.trees:
         new = plan.trees[folder]

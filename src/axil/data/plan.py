@@ -19,13 +19,15 @@ from axil.data.look import refuse, unreadable
 from axil.data.pointers import check_place
 from axil.data.rows import Columns, Folder, Known, pack_stat
 from axil.errors import Damaged, NotFound
-from axil.formats.pointer import Pointer
+from axil.formats.pointer import Pointer, parse, render
 from axil.formats.tree import EXEC, FILE, LINK, Entry
 from axil.store import Store
 from axil.store.hashing import hash_files
 
 MARK = "switching"
-"""Cache entries that say which tracked paths a switch was working on when it ended or was killed."""
+"""Cache entries: which tracked paths a switch was bringing where when it was killed; empty otherwise."""
+
+NOTHING = b"-"
 
 SHOWN = 20
 
@@ -59,6 +61,8 @@ class Plan(NamedTuple):
     """How many more files each folder of the data holds in the new state, all levels below it counted."""
     rows: dict[bytes, Folder]
     """Index rows of touched folders."""
+    exact: bool
+    """False if a killed switch left a mix, so that the rows may not be as in the old state."""
 
     @property
     def empty(self) -> bool:
@@ -79,6 +83,7 @@ def plan_switch(
     """How `path` gets from `old` (what it was last saved as or materialised from) to `new`; None is no data.
 
     Every file in the way is known by its stat or hashed; what is neither as in `old` nor as in `new` is `unsaved`.
+    What a killed switch to something else had written by then counts like `old`, and gives way too.
     Raises `NotFound` naming paths if an object of `new` is not in the store, `BadInput` for a path outside the project
     or links that lead out of the data.
     """
@@ -87,7 +92,7 @@ def plan_switch(
     planner.look(progress)
     for step in planner.steps:
         planner.decide(step)
-    planner.check()
+    planner.finish()
     return planner.plan
 
 
@@ -99,15 +104,30 @@ class _Planner:
         self.store = store
         self.top = os.fsencode(root)
         self.base = os.fsencode(path)
-        self.plan = Plan(path, old, new, [], [], [], [], [], [], [], {}, {}, {}, [], {}, {})
+        self.plan = Plan(path, old, new, [], [], [], [], [], [], [], {}, {}, {}, [], {}, {}, True)
         self.real: dict[bytes, bool] = {}
         self.coming: set[bytes] = set()
         self.cleared: set[bytes] = set()
         self.disk: dict[bytes, Known | None] = {}
-        self.steps = self._compare()
+        self.recorded: dict[bytes, Entry] = {}
+        self.steps = self._compare(old)
+        mark = index.cached(MARK, self.base)
+        if mark and mark != mark_of(new):
+            self._add_interrupted(None if mark == NOTHING else parse(mark, path))
+        self.leaving = {step.path for step in self.steps if step.new is None}
 
-    def _compare(self) -> list[Step]:
-        path, old, new = self.plan.path, self.plan.old, self.plan.new
+    def _add_interrupted(self, arrived: Pointer | None) -> None:
+        """Also undo what a switch to `arrived` had done when it was killed."""
+        self.plan = self.plan._replace(exact=False)
+        known = {step.path for step in self.steps}
+        for step in self._compare(arrived):
+            if step.old is not None:
+                self.recorded[step.path] = step.old
+            if step.path not in known:
+                self.steps.append(step)
+
+    def _compare(self, old: Pointer | None) -> list[Step]:
+        path, new = self.plan.path, self.plan.new
         stored = pair_stored(self.store)
         if old is not None and old.kind == "tree" and not self.store.has(old.oid):
             old = None  # nothing can be said about it: whatever is there and not as in `new` counts as unsaved
@@ -206,6 +226,8 @@ class _Planner:
             return
         self._prepare(path.rpartition(b"/")[0])
         if new.kind == DIR_KIND:
+            if path in self.coming:
+                return
             if found is None or found.kind != DIR_KIND:
                 if found is not None:
                     self._judge(path, found, old)
@@ -243,7 +265,9 @@ class _Planner:
     def _judge(self, path: bytes, found: Known, old: Entry | None) -> None:
         if found.kind == scan.OTHER_KIND:
             return  # a pipe or socket holds no bytes
-        if old is None or (found.kind, found.oid) != (old.kind, old.oid):
+        if not any(
+            one is not None and (found.kind, found.oid) == (one.kind, one.oid) for one in (old, self.recorded.get(path))
+        ):
             self.plan.unsaved.append(path)
 
     def _prepare(self, folder: bytes) -> None:
@@ -272,21 +296,28 @@ class _Planner:
         self.cleared.add(path)
         self.plan.clear.append(path)
 
+    def _in_cleared(self, path: bytes) -> bool:
+        while self.cleared and path:
+            path = path.rpartition(b"/")[0]
+            if path in self.cleared:
+                return True
+        return False
+
     def _empty(self, path: bytes) -> None:
         """A folder gives way to a file: what is in it and not removed as known content is unsaved."""
-        below = path + b"/"
-        known = {gone for gone in self.plan.gone if gone.startswith(below)}
-        # They go with the folder. Removing them later, by path, could lead through what stands in its place.
-        self.plan.gone[:] = [gone for gone in self.plan.gone if gone not in known]
-        self.plan.gone_folders[:] = [gone for gone in self.plan.gone_folders if not gone.startswith(below)]
         for folder, listing in scan.walk(self.top, path, lambda _: True).items():
             for name, kind in zip(listing.names, listing.kinds, strict=True):
                 full = folder + b"/" + name
-                if kind in (scan.FILE_KIND, scan.LINK_KIND) and full not in known:
+                if kind in (scan.FILE_KIND, scan.LINK_KIND) and full not in self.leaving:
                     self.plan.unsaved.append(full)
 
-    def check(self) -> None:
-        """Raise what must be known before anything is touched."""
+    def finish(self) -> None:
+        """Put the plan in order, and raise what must be known before anything is touched."""
+        plan = self.plan
+        # What is in a cleared folder goes with it. Removing it later, by path, could lead through what comes there.
+        plan.gone[:] = [path for path in plan.gone if not self._in_cleared(path)]
+        kept = (path for path in plan.gone_folders if not self._in_cleared(path))
+        plan.gone_folders[:] = sorted(kept, key=lambda path: path.count(b"/"), reverse=True)
         needed: dict[Oid, list[bytes]] = {}
         for path, entry in [*self.plan.files, *self.plan.links]:
             needed.setdefault(entry.oid, []).append(path)
@@ -308,6 +339,11 @@ class _Planner:
                 bad.append((os.fsdecode(path), f"a link to {os.fsdecode(target)!r}: {why}"))
         if bad:
             raise refuse(bad, "bring back")
+
+
+def mark_of(pointer: Pointer | None) -> bytes:
+    """What the index says of a path while it is being brought to `pointer`."""
+    return NOTHING if pointer is None else render(pointer)
 
 
 def listed(paths: Sequence[bytes]) -> str:
