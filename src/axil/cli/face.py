@@ -14,8 +14,6 @@ from axil.base.progress import SILENT, Progress
 from axil.cli.style import Style, clean
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from axil.project import Project
 
 T = TypeVar("T")
@@ -158,12 +156,6 @@ class Face:
 
             self._progress = TerminalProgress(self.err, unicode=self.error_style.unicode)
         return self._progress  # type: ignore[no-any-return]
-
-    def console(self) -> Console:
-        """A rich console on stdout (50 ms of import: only for what `axil.cli.tables` cannot draw)."""
-        from rich.console import Console
-
-        return Console(file=self.out, width=self.width, no_color=not self.style.on, highlight=False)
 
 
 def _is_terminal(stream: TextIO) -> bool:
