@@ -7,6 +7,8 @@ leaves the project in DIR for you to explore. Needs the extra axil[demo].
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -19,10 +21,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
+    import shutil
+
     from axil.demo.story import tell
     from axil.demo.teller import Shown
 
     style = face.style
+    programs = os.path.dirname(sys.executable)
     width = face.width or 100
 
     def say(text: str) -> None:
@@ -48,4 +53,6 @@ def run(args: argparse.Namespace, face: Face) -> int:
     folder = tell(face.path(args.folder) if args.folder else None, Shown(say, command, line), env)
     say(f"Told in {time.monotonic() - started:.0f} seconds. The project is yours to explore:")
     face.line(f"  cd {folder}")
+    if shutil.which("axil", path=face.env.get("PATH")) != os.path.join(programs, "axil"):
+        face.line(f'  export PATH="{programs}:$PATH"    # where its stages find axil and their packages')
     return 0
