@@ -72,6 +72,11 @@ def signal_group(leader: int, number: int) -> bool:
     return True
 
 
+def alive(leader: int) -> bool:
+    """Whether anything of the process group of `leader` still runs (zombies do not count, where /proc tells)."""
+    return signal_group(leader, 0) and (bool(session(leader)) or not os.path.isdir("/proc/self"))
+
+
 def signal_each(pids: Sequence[int], number: int) -> None:
     """Send `number` to each of `pids` that still exists."""
     for pid in pids:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple
@@ -18,6 +20,7 @@ SHELL = "/bin/sh"
 _LINGER_MS = 100
 """How long after the command's end output of processes it left behind is still waited for."""
 _LEFTOVER_GRACE = 2.0
+_POLL = 0.02
 _PIECE = 64 << 10
 MAX_BACKLOG = 2000
 """Pieces of output waiting to be shown; beyond that a face misses lines (the log never does)."""
@@ -65,12 +68,19 @@ class Command:
             raise
         pid = self._process.pid
         self.identity = processes.identity(pid) or Identity(pid, 0)
+        self._told = 0
+        self._over = False
         self._thread = Thread(target=self._pump, name=f"axil-{stage}", daemon=True)
         self._thread.start()
 
     def signal(self, number: int) -> None:
-        """Send a signal to everything the command started that is still in its process group."""
-        if self._process.returncode is None:
+        """Send a signal to everything the command started that is still in its process group.
+
+        From then on the command is over only when the whole group is: a shell dies of a signal at once, while the
+        program it started may be saving its state.
+        """
+        self._told = number
+        if not self._over:
             processes.signal_group(self.identity.pid, number)
 
     def join(self) -> None:
@@ -83,6 +93,7 @@ class Command:
         try:
             trouble = self._copy(console)
             leftover = self._end_leftovers()
+            self._over = True
             lines = console.finish()
             if leftover:
                 note = f"axil: ended {leftover} background process{'es' * (leftover > 1)} the command left behind"
@@ -91,8 +102,10 @@ class Command:
         except OSError as error:
             trouble = f"its log could not be written: {error.strerror or error}"
         finally:
-            os.close(self._pipe)
-            os.close(self._log)
+            self._over = True
+            for fd in (self._pipe, self._log):
+                with suppress(OSError):
+                    os.close(fd)
             self._inbox.put(Exited(self.stage, self._process.wait(), trouble))
 
     def _copy(self, console: Console) -> str:
@@ -118,9 +131,11 @@ class Command:
                             self._tell(console.feed(data))
                     except OSError as error:
                         trouble = f"its log could not be written: {error.strerror or error}"
-                if ended and time.monotonic() > ended + _LINGER_MS / 1000:
+                if ended and time.monotonic() > ended + _LINGER_MS / 1000 and not self._ending():
                     break  # what holds the pipe open is not the command
-                if not ended and (any(fd == watch for fd, _ in ready) if watch >= 0 else self._over()):
+                if not ended and (
+                    any(fd == watch for fd, _ in ready) if watch >= 0 else self._process.poll() is not None
+                ):
                     ended = time.monotonic()
                     if watch >= 0:
                         poller.unregister(watch)
@@ -130,14 +145,19 @@ class Command:
                 os.close(watch)
         return trouble
 
-    def _over(self) -> bool:
-        return self._process.poll() is not None
+    def _ending(self) -> bool:
+        """Whether the group was told to end and is given time for it."""
+        return self._told not in (0, signal.SIGKILL) and processes.alive(self.identity.pid)
 
     def _end_leftovers(self) -> int:
+        """Wait for or end what is left of the group; how many were ended that nobody had told to."""
+        while self._ending():
+            time.sleep(_POLL)
         if not processes.signal_group(self.identity.pid, 0):
             return 0
         marks = {name: self._env[name] for name in ("AXIL_RUN", "AXIL_STAGE") if name in self._env}
-        return len(processes.end_session(self.identity, marks, _LEFTOVER_GRACE))
+        ended = processes.end_session(self.identity, marks, _LEFTOVER_GRACE)
+        return 0 if self._told else len(ended)
 
     def _tell(self, lines: list[Line]) -> None:
         if lines and self._inbox.qsize() < MAX_BACKLOG:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
@@ -103,9 +104,12 @@ class Bench:
 
 def main() -> None:
     """A supervisor in a process of its own: `ROOT OPTIONS-AS-JSON`; prints a line per event."""
+    faulthandler.dump_traceback_later(60, exit=True)
     root, options = sys.argv[1], json.loads(sys.argv[2])
 
     def tell(event: RunEvent) -> None:
+        if not getattr(event, "done", True):
+            return
         stage = getattr(event, "stage", "")
         print(type(event).__name__, stage, getattr(event, "text", ""), flush=True)
 
