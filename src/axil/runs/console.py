@@ -29,6 +29,8 @@ class Console:
         self._written = 0
         self._current = b""
         self._returned = False
+        self._midline = False
+        """What was kept last is the beginning of an endless line."""
 
     def feed(self, data: bytes) -> list[Line]:
         """Take more output. The file is up to date when this returns."""
@@ -42,10 +44,12 @@ class Console:
         ended = b"".join(line + b"\n" for line in finished)
         lines = [Line(_text(line), True) for line in finished]
         self._current = partial
+        self._midline = self._midline and not finished
         if len(partial) > MAX_LINE:
             ended += partial
             lines.append(Line(_text(partial), True))
             self._current = b""
+            self._midline = True
         elif partial:
             lines.append(Line(_text(partial), False))
         self._write(ended)
@@ -53,11 +57,10 @@ class Console:
 
     def finish(self) -> list[Line]:
         """The output is over: a last line without an end is a line too."""
-        if not self._current:
-            return []
         line, self._current = self._current, b""
-        self._write(line + b"\n")
-        return [Line(_text(line), True)]
+        if line or self._midline:
+            self._write(line + b"\n")
+        return [Line(_text(line), True)] if line else []
 
     def _rewrite(self, data: bytes) -> tuple[list[bytes], bytes]:
         finished: list[bytes] = []
