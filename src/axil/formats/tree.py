@@ -76,6 +76,48 @@ def encode(entries: Sequence[Entry], level: int = 0) -> bytes:
 
 def decode(data: bytes) -> tuple[int, list[Entry]]:
     """The level and entries of a node. Raises `Damaged` for anything but exactly what `encode` makes."""
+    level, count, sizes_at, oids_at, names_at = _layout(data)
+    kinds = data[_HEADER.size : sizes_at]
+    blob = data[names_at:]
+    names = blob.split(b"\0") if count else []
+    why = "" if len(names) == count else f"{len(names)} names for {count} entries"
+    if why := why or _fault(level, names, blob, kinds):
+        raise Damaged("a directory object is damaged", why)
+    sizes = struct.unpack_from(f"<{count}Q", data, sizes_at)
+    oids = [data[at : at + OID_SIZE] for at in range(oids_at, names_at, OID_SIZE)]
+    return level, list(map(Entry, names, kinds, sizes, oids))
+
+
+def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
+    """The entries in which two nodes with the same names differ, as (level, of `a`, of `b`); None if the names differ.
+
+    Edited files leave all names as they were: then only the differing places are decoded. Raises `Damaged`.
+    """
+    level, count, sizes_at, oids_at, names_at = _layout(a)
+    if b[: _HEADER.size] != a[: _HEADER.size] or b[names_at:] != a[names_at:]:
+        return None
+    _layout(b)
+    blob = a[names_at:]
+    names = blob.split(b"\0") if count else []
+    kinds = a[_HEADER.size : sizes_at], b[_HEADER.size : sizes_at]
+    for column in set(kinds):
+        if len(names) != count or (why := _fault(level, names, blob, column)):
+            raise Damaged("a directory object is damaged", why if len(names) == count else "names and entries differ")
+    sizes = tuple(struct.unpack_from(f"<{count}Q", data, sizes_at) for data in (a, b))
+    oids = tuple([data[at : at + OID_SIZE] for at in range(oids_at, names_at, OID_SIZE)] for data in (a, b))
+    places = [
+        at
+        for at, (one, other) in enumerate(zip(*oids, strict=True))
+        if one != other or kinds[0][at] != kinds[1][at] or sizes[0][at] != sizes[1][at]
+    ]
+    first, second = (
+        [Entry(names[at], kinds[side][at], sizes[side][at], oids[side][at]) for at in places] for side in (0, 1)
+    )
+    return level, first, second
+
+
+def _layout(data: bytes) -> tuple[int, int, int, int, int]:
+    """Level, count, and where the columns of sizes, oids and names begin."""
     if len(data) < _HEADER.size:
         raise Damaged("a directory object is damaged", "it is shorter than its header")
     magic, level, count = _HEADER.unpack_from(data)
@@ -90,15 +132,7 @@ def decode(data: bytes) -> tuple[int, list[Entry]]:
         or (not count and len(data) != _HEADER.size)
     ):
         raise Damaged("a directory object is damaged", f"{count} entries do not fit into {len(data)} bytes")
-    kinds = data[_HEADER.size : sizes_at]
-    blob = data[names_at:]
-    names = blob.split(b"\0") if count else []
-    why = "" if len(names) == count else f"{len(names)} names for {count} entries"
-    if why := why or _fault(level, names, blob, kinds):
-        raise Damaged("a directory object is damaged", why)
-    sizes = struct.unpack_from(f"<{count}Q", data, sizes_at)
-    oids = [data[at : at + OID_SIZE] for at in range(oids_at, names_at, OID_SIZE)]
-    return level, list(map(Entry, names, kinds, sizes, oids))
+    return level, count, sizes_at, oids_at, names_at
 
 
 def _fault(level: int, names: Sequence[bytes], blob: bytes, kinds: bytes) -> str:
