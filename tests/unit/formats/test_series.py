@@ -78,3 +78,13 @@ def test_summary_keeps_stages_apart() -> None:
     assert summary.stages() == ["x", "y"]
     assert summary.final("x") == {"a": 1.0}
     assert summary.series("nobody") == {}
+
+
+def test_the_vector_of_the_format_page() -> None:
+    data = b'{"metrics":{"a":1}}\n{"metrics":{"a":2,"b":3}}\n{"step":9,"metrics":{"a":"nan"}}\n'
+    summary = Summary()
+    for point in points(data):
+        summary.add(point)
+    a = summary.series("")["a"]
+    assert (a.count, a.last, a.min, a.max, a.last_step) == (3, 2.0, 1.0, 2.0, 1.0)
+    assert summary.final("") == {"b": 3.0}
