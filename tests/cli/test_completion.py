@@ -53,7 +53,7 @@ def test_options(lab):
 
 def test_experiments_and_runs(lab):
     assert offered("axil compare digits_", lab.root) == ["digits_decay"]
-    assert lab.first[-6:] in offered("axil show ", lab.root)
+    assert lab.first[-7:] in offered("axil show ", lab.root)
 
 
 def test_stages_metrics_and_subcommands(lab):

@@ -15,7 +15,7 @@ from axil.runs.rundir import create
 def test_the_latest_run_of_the_current_experiment(lab, axil):
     out = axil("logs").out
     assert out == (
-        f"── prepare  ↺ cached  (result of run {lab.first[-6:]})\nepoch 1\nepoch 2\nepoch 3\n"
+        f"── prepare  ↺ cached  (result of run {lab.first[-7:]})\nepoch 1\nepoch 2\nepoch 3\n"
         "\n── train  ✗ failed\nepoch 1\nepoch 2\nepoch 3\n"
     )
 

@@ -23,10 +23,10 @@ def test_newest_first_with_metrics_and_what_differs(lab, axil):
     lines = axil("runs").out.splitlines()
     assert lines[0].split() == ["run", "experiment", "age", "time", *METRICS, "train.decay", "train.lr", "message"]
     assert [line.split()[0] for line in lines[1:]] == [
-        run[-6:] for run in ids(lab, "failed", "third", "second", "first")
+        run[-7:] for run in ids(lab, "failed", "third", "second", "first")
     ]
-    assert lines[1].split() == [lab.failed[-6:], "✗", "digits_decay", "1", "h", "14", "s", "0.9", "10.0", "too", "fast"]
-    assert lines[4].split() == [lab.first[-6:], "✓", "digits", "3", "d", "14", "s", "0.91", "0.31", "0.92", "0.1"]
+    assert lines[1].split() == [lab.failed[-7:], "✗", "digits_decay", "1", "h", "14", "s", "0.9", "10.0", "too", "fast"]
+    assert lines[4].split() == [lab.first[-7:], "✓", "digits", "3", "d", "14", "s", "0.91", "0.31", "0.92", "0.1"]
 
 
 def test_the_shown_id_names_the_run(lab, axil):
@@ -155,7 +155,7 @@ def test_a_run_in_progress_is_listed(lab, axil):
         assert [run["id"] for run in axil("runs", "--json", "--state", "running").json["runs"]] == [spec.id]
         assert spec.id not in json.dumps(axil("runs", "digits", "--json").json)
         assert axil("show", spec.id, "--json").json["run"]["state"] == "running"
-        assert "▶ running" in axil("show", spec.id[-6:]).out
+        assert "▶ running" in axil("show", spec.id[-7:]).out
     finally:
         folder.remove()
 

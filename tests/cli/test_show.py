@@ -13,8 +13,8 @@ def test_an_experiment(lab, axil):
         "fork of digits at ",
         "by Ann Lee, 23 h ago",
         "2 runs (1 failed, 1 succeeded)",
-        f"best    {lab.third[-6:]}  ✓",
-        f"latest  {lab.failed[-6:]}  ✗",
+        f"best    {lab.third[-7:]}  ✓",
+        f"latest  {lab.failed[-7:]}  ✗",
         "against digits  (run ",
         "train.lr       0.05 → 0.1",
         "src/train.py   +2 −1",
@@ -45,7 +45,7 @@ def test_a_failed_run(lab, axil):
         f"✗ failed  run {lab.failed}  digits_decay\n",
         "  too fast\n",
         "took 14 s, by Ann Lee on box",
-        f"↺  prepare  cached  result of run {lab.first[-6:]}: nothing changed",
+        f"↺  prepare  cached  result of run {lab.first[-7:]}: nothing changed",
         "✗  train      12 s  exit code 1; params.train.lr 0.1 → 10.0",
         "train.lr      10.0",
         "CPython 3.12.1, Linux-6.1 x86_64, 2 CPUs, 1 package",
@@ -76,7 +76,7 @@ def test_a_run_as_json(lab, axil):
 
 
 def test_the_end_of_an_id_is_enough(lab, axil):
-    assert axil("show", lab.first[-6:].lower(), "--json").json["run"]["id"] == lab.first
+    assert axil("show", lab.first[-7:].lower(), "--json").json["run"]["id"] == lab.first
 
 
 @pytest.mark.parametrize("columns", [60, 80])

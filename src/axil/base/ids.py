@@ -46,3 +46,8 @@ def milliseconds(ulid: str) -> int:
 def is_id(text: str) -> bool:
     """Whether `text` is a whole ULID in canonical (upper case) form."""
     return len(text) == LENGTH and text[0] <= "7" and all(char in ALPHABET for char in text)
+
+
+def short(run: str) -> str:
+    """The end of a run's id, enough to name it: its beginning is the time, the same for all runs of a week."""
+    return run[-7:]

@@ -67,7 +67,7 @@ def _experiments(project: Project) -> Iterator[str]:
 
 
 def _runs(project: Project) -> Iterator[str]:
-    from axil.cli.format import short
+    from axil.base.ids import short
 
     for row in project.journal.runs(limit=RUNS):
         yield short(row.id)

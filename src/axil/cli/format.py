@@ -77,8 +77,3 @@ def delta(value: float, digits: int = 3) -> str:
 def count(amount: int, one: str, many: str = "") -> str:
     """`1 file`, `1,797 files`."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
-
-
-def short(run: str) -> str:
-    """The end of a run id, enough to name it: its beginning is the time, the same for all runs of a week."""
-    return run[-6:]

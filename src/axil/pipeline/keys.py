@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from axil.base.hashing import hash_bytes
+from axil.base.ids import short
 from axil.journal.rows import StageRow, Value
 
 VERSION = "axil-stage-1"
@@ -145,11 +146,6 @@ def _unfinished(old: StageRow) -> str:
     if old.state in ("stopped", "lost", "skipped"):
         return f"it was {old.state} in run {short(old.run)}"
     return f"the result of run {short(old.run)} cannot be used"
-
-
-def short(run: str) -> str:
-    """A run id as reasons show it: its first ten characters are the millisecond it started."""
-    return run[:10]
 
 
 def _short(value: Value) -> str:

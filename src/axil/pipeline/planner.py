@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from axil.base.hashing import Oid
+from axil.base.ids import short
 from axil.data.content import content_of
 from axil.data.index import WorkTreeIndex
 from axil.errors import BadInput, NotFound
@@ -344,7 +345,7 @@ def _complete(row: StageRow, stage: Stage) -> bool:
 
 def _origin(hit: StageRow) -> str:
     """The run that made the result, as reasons show it."""
-    return keys.short(hit.source or hit.run)
+    return short(hit.source or hit.run)
 
 
 def _same(here: Pointer | None, row: OutputRow) -> bool:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from axil.base.ids import short
 from axil.cli import format as words
 
 
@@ -85,4 +86,4 @@ def test_count():
 
 
 def test_short_is_the_end_that_tells_runs_apart():
-    assert words.short("01KARX2YZ0ABCDEFGHJKMNPQRS") == "MNPQRS"
+    assert short("01KARX2YZ0ABCDEFGHJKMNPQRS") == "KMNPQRS"

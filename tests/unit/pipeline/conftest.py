@@ -83,7 +83,7 @@ class World:
     ) -> dict[str, str]:
         """Go through the stages as an executor does; a stage that runs writes `outputs[path]`. What was done."""
         self.runs += 1
-        run = f"01RUN{self.runs:05d}XXXXXXXXXXXXXXXX"
+        run = f"01RUNXXXXXXXXXXXXXX{self.runs:07d}"
         planner = self.planner(**options)
         done: dict[str, str] = {}
         for name in planner.graph.subset(targets):

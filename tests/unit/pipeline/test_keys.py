@@ -20,7 +20,7 @@ INPUTS = StageInputs(
     env={"CUDA": "e1"},
     outs=("m.bin",),
 )
-RUN = "01KB3Z5Q2WXXXXXXXXXXXXXXXX"
+RUN = "01KB3Z5Q2WXXXXXXXXXK3Z5Q2W"
 
 
 def row(inputs: StageInputs, state: str = "succeeded", exit_code: int | None = None) -> StageRow:
@@ -73,30 +73,30 @@ def test_names_that_are_no_text_have_a_key():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"params": {"train.lr": 0.1, "train.steps": [1, 2]}}, "params.train.lr 0.1 → 0.01 since run 01KB3Z5Q2W"),
-        ({"params": {"train.lr": 0.01}}, "params.train.steps new: [1, 2] since run 01KB3Z5Q2W"),
-        ({"params": {**INPUTS.params, "old": "no"}}, 'params.old "no" → removed since run 01KB3Z5Q2W'),
+        ({"params": {"train.lr": 0.1, "train.steps": [1, 2]}}, "params.train.lr 0.1 → 0.01 since run K3Z5Q2W"),
+        ({"params": {"train.lr": 0.01}}, "params.train.steps new: [1, 2] since run K3Z5Q2W"),
+        ({"params": {**INPUTS.params, "old": "no"}}, 'params.old "no" → removed since run K3Z5Q2W'),
         (
             {"code": {**INPUTS.code, "src/model.py": "c0"}},
-            "code: src/model.py changed (imported by src/train.py) since run 01KB3Z5Q2W",
+            "code: src/model.py changed (imported by src/train.py) since run K3Z5Q2W",
         ),
-        ({"code": {"src/train.py": "c2"}}, "code: src/model.py is new (imported by src/train.py) since run 01KB3Z5Q2W"),
-        ({"code": {**INPUTS.code, "x.py": "c"}}, "code: x.py is no longer used since run 01KB3Z5Q2W"),
+        ({"code": {"src/train.py": "c2"}}, "code: src/model.py is new (imported by src/train.py) since run K3Z5Q2W"),
+        ({"code": {**INPUTS.code, "x.py": "c"}}, "code: x.py is no longer used since run K3Z5Q2W"),
         (
             {"code": {**INPUTS.code, "src/train.py": UNSTABLE}},
-            "code: src/train.py was edited while it ran since run 01KB3Z5Q2W",
+            "code: src/train.py was edited while it ran since run K3Z5Q2W",
         ),
-        ({"deps": {"data": "a0"}}, "deps: data changed (+3 −1 ~2) since run 01KB3Z5Q2W"),
-        ({"deps": {}}, "deps: data is new since run 01KB3Z5Q2W"),
-        ({"deps": {"data": "aa", "x": "b"}}, "deps: x is no longer a dependency since run 01KB3Z5Q2W"),
-        ({"cmd": "x"}, "the command changed since run 01KB3Z5Q2W"),
-        ({"cwd": "src"}, "cwd src → . since run 01KB3Z5Q2W"),
-        ({"env": {"CUDA": "e0"}}, "environment variable CUDA changed since run 01KB3Z5Q2W"),
-        ({"env": {"CUDA": "e1", ENVIRONMENT: "x"}}, "the environment changed since run 01KB3Z5Q2W"),
-        ({"outs": ("n.bin",)}, "the outputs changed: +m.bin, −n.bin since run 01KB3Z5Q2W"),
+        ({"deps": {"data": "a0"}}, "deps: data changed (+3 −1 ~2) since run K3Z5Q2W"),
+        ({"deps": {}}, "deps: data is new since run K3Z5Q2W"),
+        ({"deps": {"data": "aa", "x": "b"}}, "deps: x is no longer a dependency since run K3Z5Q2W"),
+        ({"cmd": "x"}, "the command changed since run K3Z5Q2W"),
+        ({"cwd": "src"}, "cwd src → . since run K3Z5Q2W"),
+        ({"env": {"CUDA": "e0"}}, "environment variable CUDA changed since run K3Z5Q2W"),
+        ({"env": {"CUDA": "e1", ENVIRONMENT: "x"}}, "the environment changed since run K3Z5Q2W"),
+        ({"outs": ("n.bin",)}, "the outputs changed: +m.bin, −n.bin since run K3Z5Q2W"),
         (
             {"params": {"train.lr": 0.1, "train.steps": [1]}, "deps": {"data": "a0"}},
-            "params.train.lr 0.1 → 0.01 (and 2 more) since run 01KB3Z5Q2W",
+            "params.train.lr 0.1 → 0.01 (and 2 more) since run K3Z5Q2W",
         ),
     ],
 )
@@ -114,10 +114,10 @@ def test_a_changed_module_is_told_before_a_new_one():
 
 def test_reasons_without_a_change():
     assert explain(None, INPUTS) == "never ran"
-    assert explain(row(INPUTS, "failed", 2), INPUTS) == "it failed in run 01KB3Z5Q2W with exit code 2"
-    assert explain(row(INPUTS, "stopped"), INPUTS) == "it was stopped in run 01KB3Z5Q2W"
-    assert explain(row(INPUTS, "lost"), INPUTS) == "it was lost in run 01KB3Z5Q2W"
-    assert explain(row(INPUTS), INPUTS) == "the result of run 01KB3Z5Q2W cannot be used"
+    assert explain(row(INPUTS, "failed", 2), INPUTS) == "it failed in run K3Z5Q2W with exit code 2"
+    assert explain(row(INPUTS, "stopped"), INPUTS) == "it was stopped in run K3Z5Q2W"
+    assert explain(row(INPUTS, "lost"), INPUTS) == "it was lost in run K3Z5Q2W"
+    assert explain(row(INPUTS), INPUTS) == "the result of run K3Z5Q2W cannot be used"
 
 
 def test_values_of_variables_are_not_kept():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from axil.base.ids import short
 from axil.cli.options import add_json, add_message, add_set, completing
 from axil.cli.style import safe
 
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
 def render(face: Face, value: Forked) -> None:
     style = face.style
-    origin = f"run {value.run[:10]} of {value.parent}" if value.run else value.parent
+    origin = f"run {short(value.run)} of {value.parent}" if value.run else value.parent
     face.line(f"on {style.bold(safe(value.name))}{style.dim(f', forked from {safe(origin)}')}")
     if value.params:
         face.line(style.dim(f"  committed: {', '.join(map(safe, value.params))}"))

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
 
 def render(face: Face, found: RunLogs) -> None:
-    from axil.cli.format import short
+    from axil.base.ids import short
 
     style = face.style
     for number, log in enumerate(found.stages):

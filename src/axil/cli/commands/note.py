@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from axil.cli.format import short
+from axil.base.ids import short
 from axil.cli.options import add_json, add_target
 
 if TYPE_CHECKING:

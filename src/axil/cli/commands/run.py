@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from axil.base.ids import short
 from axil.cli import format as fmt
 from axil.cli.options import add_dry_run, add_force, add_jobs, add_json, add_message, add_set, add_stages
 from axil.cli.style import safe
@@ -71,7 +72,7 @@ def render_plan(face: Face, decisions: tuple[StageStatus, ...]) -> None:
 def render(face: Face, value: RunResult) -> None:
     run = value.run
     for lost in value.adopted:
-        face.note(f"run {fmt.short(lost)} had been killed: recorded as lost")
+        face.note(f"run {short(lost)} had been killed: recorded as lost")
     for path, size in value.left_out:
         face.warn(f"{path} ({fmt.size(size)}) is too large for git and not part of the snapshot: axil add {path}")
     for path in value.saved:
@@ -88,10 +89,10 @@ def _summary(face: Face, run: Run) -> None:
     style = face.style
     seconds = fmt.duration(run.ended - run.time)
     metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in list(run.metrics.items())[:6])
-    face.line(f"run {fmt.short(run.id)} {style.state(run.state, word=True)} in {seconds}  {metrics}".rstrip())
+    face.line(f"run {short(run.id)} {style.state(run.state, word=True)} in {seconds}  {metrics}".rstrip())
     for record in run.stages:
         if record.state == "failed":
-            face.hint(f"what it printed: axil logs {fmt.short(run.id)} {record.name}")
+            face.hint(f"what it printed: axil logs {short(run.id)} {record.name}")
 
 
 def _no_stages(face: Face) -> None:

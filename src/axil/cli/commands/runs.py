@@ -157,7 +157,8 @@ def _best(found: RunList) -> dict[str, float]:
 
 
 def _row(face: Face, row: RunRow, found: RunList, best: dict[str, float], now: float, *, alone: bool) -> list[Cell]:
-    from axil.cli.format import age, duration, number, short
+    from axil.base.ids import short
+    from axil.cli.format import age, duration, number
     from axil.cli.style import SYMBOLS
     from axil.cli.tables import Cell
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from axil.base.ids import short
 from axil.cli import format as fmt
 from axil.cli.options import add_json
 from axil.cli.style import safe
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
     value = status(face.project(), progress=face.progress())
     for lost in value.adopted:
-        face.note(f"run {fmt.short(lost)} had been killed: recorded as lost")
+        face.note(f"run {short(lost)} had been killed: recorded as lost")
     face.show(value, render)
     return 0
 
