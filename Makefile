@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## a real project in a new folder (or DIR=...), told step by
 	@$(BIN)/axil demo $(if $(DIR),"$(DIR)")
 
 test: lint ## everything the continuous integration checks
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto
 
 lint: check-format types layers ## style, types and layers
 
