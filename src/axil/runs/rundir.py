@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from axil.base.atomic import write_atomic
+from axil.base.atomic import write_all, write_atomic
 from axil.base.ids import is_id
 from axil.base.locks import FileLock
 from axil.errors import AxilError, Blocked, NotFound
@@ -49,12 +49,22 @@ class RunDir:
         return os.path.join(self.path, LOGS, f"{stage}.log")
 
     def record(self, event: Event) -> None:
-        """Append one event to state.jsonl: in one write, so that a crash of axil loses at most a part of the last."""
+        """Append one event to state.jsonl: in one write, so that a crash of axil loses at most a part of the last.
+
+        Raises `AxilError` if it cannot be written; nothing may be appended after that.
+        """
         from axil.formats.runfiles import encode_event
 
-        if self._state < 0:
-            self._state = os.open(self.file(STATE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        os.write(self._state, encode_event(event))
+        try:
+            if self._state < 0:
+                self._state = os.open(self.file(STATE), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            write_all(self._state, encode_event(event))
+        except OSError as error:
+            raise AxilError(
+                f"run {self.id} cannot go on: its state cannot be written",
+                f"{self.file(STATE)}: {error.strerror or error}",
+                "mend that; the next axil command records what the run had done",
+            ) from None
 
     def spec(self) -> Spec:
         """What was asked. Raises `Damaged`, or `NotFound` if the run ended meanwhile."""
@@ -76,12 +86,12 @@ class RunDir:
         self._close()
 
     def remove(self) -> None:
-        """Take the folder away; readers see all of it or nothing."""
+        """Take the folder away; readers see all of it or nothing. If that fails, the next adopter does it."""
         import shutil
 
         # The lock is held until the folder is out of sight, so that nobody adopts what is being removed.
         gone = os.path.join(os.path.dirname(self.path), f"{_GONE}{self.id}-{os.urandom(4).hex()}")
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.rename(self.path, gone)
             self._close()
             shutil.rmtree(gone, ignore_errors=True)
@@ -99,27 +109,40 @@ class RunDir:
 def create(runs: str, spec: Spec, params: bytes) -> RunDir:
     """A new run's folder in `runs`, its lock held: it comes into sight whole.
 
-    Raises `Blocked` if a live run of the same work tree may write one of the same outs. Only this check is locked,
-    not the run: two runs with different outs go on side by side.
+    Raises `Blocked` if a live run of the same work tree may write one of the same outs, `AxilError` if the folder
+    cannot be made. Only this is locked, not the run: two runs with different outs go on side by side.
     """
+    try:
+        os.makedirs(runs, exist_ok=True)
+        with FileLock(os.path.join(runs, "admission.lock"), what="the list of running runs"):
+            _refuse_overlap(runs, spec)
+            return _create(runs, spec, params)
+    except OSError as error:
+        raise AxilError(
+            "the run cannot start: its folder cannot be made",
+            f"{error.filename or runs}: {error.strerror or error}",
+            "mend that and try again; nothing was changed",
+        ) from None
+
+
+def _create(runs: str, spec: Spec, params: bytes) -> RunDir:
+    import shutil
+
     from axil.formats.runfiles import encode_spec
 
-    os.makedirs(runs, exist_ok=True)
-    with FileLock(os.path.join(runs, "admission.lock"), what="the list of running runs"):
-        _refuse_overlap(runs, spec)
-        folder = os.path.join(runs, _NEW + spec.id)
+    folder, path = os.path.join(runs, _NEW + spec.id), os.path.join(runs, spec.id)
+    lock = FileLock(os.path.join(folder, LOCK))
+    try:
         for part in (LOGS, TRACE):
             os.makedirs(os.path.join(folder, part))
-        lock = FileLock(os.path.join(folder, LOCK))
         lock.acquire()
-        try:
-            write_atomic(os.path.join(folder, SPEC), encode_spec(spec), sync=False)
-            write_atomic(os.path.join(folder, PARAMS), params, sync=False)
-            path = os.path.join(runs, spec.id)
-            os.rename(folder, path)
-        except BaseException:
-            lock.release()
-            raise
+        write_atomic(os.path.join(folder, SPEC), encode_spec(spec), sync=False)
+        write_atomic(os.path.join(folder, PARAMS), params, sync=False)
+        os.rename(folder, path)
+    except BaseException:
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return RunDir(path, lock)
 
 

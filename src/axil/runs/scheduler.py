@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from axil.errors import AxilError
@@ -242,10 +243,11 @@ class Scheduler:
 
     def _note(self, name: str, text: str) -> None:
         """Words of axil's own in the stage's log."""
-        with open(self._folder.log(name), "a", encoding="utf-8", errors="surrogateescape") as file:
-            for line in text.splitlines():
-                file.write(f"axil: {line}\n")
-                self._tell(StageLine(name, f"axil: {line}"))
+        lines = [f"axil: {line}" for line in text.splitlines()]
+        with suppress(OSError), open(self._folder.log(name), "a", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(line + "\n" for line in lines)
+        for line in lines:
+            self._tell(StageLine(name, line))
 
     def _stage(self, name: str) -> Stage:
         return self._planner.graph.stages[name]
