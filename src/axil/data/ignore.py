@@ -5,7 +5,10 @@ axil's lines stand sorted in a block under its own comment; every other line is 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Collection, Iterator
 
 from axil.base.atomic import write_atomic
 from axil.errors import AxilError, BadInput
@@ -19,18 +22,13 @@ def ensure_ignored(root: str, path: str) -> str | None:
 
     Atomic. Raises `BadInput` if that file is a link.
     """
-    lines = _read(root, path)
-    wanted = pattern(path)
-    if wanted in lines:
-        return None
-    start, end = _block(lines)
-    if start < 0:
-        if lines and lines[-1]:
-            lines.append(b"")
-        lines += [HEADER, wanted]
-    else:
-        lines[start + 1 : end] = sorted({*lines[start + 1 : end], wanted})
-    return _write(root, path, lines)
+    with _locked(root, path):
+        lines = _read(root, path)
+        wanted = pattern(path)
+        if wanted in lines:
+            return None
+        _add(lines, (wanted,))
+        return _write(root, path, lines)
 
 
 def ensure_not_ignored(root: str, path: str) -> str | None:
@@ -38,16 +36,38 @@ def ensure_not_ignored(root: str, path: str) -> str | None:
 
     A file of which nothing is left is removed. The same line written by the user stays.
     """
-    lines = _read(root, path)
+    with _locked(root, path):
+        lines = _read(root, path)
+        start, end = _block(lines)
+        unwanted = pattern(path)
+        if unwanted not in lines[start + 1 : end]:
+            return None
+        kept = [line for line in lines[start + 1 : end] if line != unwanted]
+        lines[start:end] = [HEADER, *kept] if kept else []
+        while lines and not lines[-1]:
+            lines.pop()
+        return _write(root, path, lines)
+
+
+def without_own(data: bytes) -> tuple[bytes, frozenset[bytes]]:
+    """A `.gitignore` without axil's block (and without empty lines at its end), and the lines of that block."""
+    lines = data.split(b"\n")
     start, end = _block(lines)
-    unwanted = pattern(path)
-    if unwanted not in lines[start + 1 : end]:
-        return None
-    kept = [line for line in lines[start + 1 : end] if line != unwanted]
-    lines[start:end] = [HEADER, *kept] if kept else []
+    own = frozenset(lines[start + 1 : end])
+    if start >= 0:
+        del lines[start:end]
     while lines and not lines[-1]:
         lines.pop()
-    return _write(root, path, lines)
+    return b"\n".join(lines), own
+
+
+def ensure_lines(root: str, name: str, wanted: Collection[bytes]) -> None:
+    """Make sure that the `.gitignore` called `name` (project path) has these lines, adding to axil's block. Atomic."""
+    with _locked(root, name):
+        lines = _read(root, name)
+        if missing := set(wanted) - set(lines):
+            _add(lines, missing)
+            _write(root, name, lines)
 
 
 def pattern(path: str) -> bytes:
@@ -59,6 +79,35 @@ def pattern(path: str) -> bytes:
     if escaped.endswith(b" "):
         escaped = escaped[:-1] + b"\\ "
     return b"/" + escaped
+
+
+@contextlib.contextmanager
+def _locked(root: str, path: str) -> Iterator[None]:
+    """Alone with the `.gitignore` beside `path`: two processes that add a line at once must not lose one.
+
+    The folder itself is locked, so no lock file lies about. Where that is not possible, nothing is.
+    """
+    try:
+        fd = os.open(os.path.join(root, os.path.dirname(path)), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield  # Reading the file says better what is wrong with the folder.
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _add(lines: list[bytes], wanted: Collection[bytes]) -> None:
+    start, end = _block(lines)
+    if start >= 0:
+        lines[start + 1 : end] = sorted({*lines[start + 1 : end], *wanted})
+        return
+    if lines and lines[-1]:
+        lines.append(b"")
+    lines += [HEADER, *sorted(wanted)]
 
 
 def _block(lines: list[bytes]) -> tuple[int, int]:

@@ -298,9 +298,12 @@ def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> No
     for path, new in [*plan.trees.items(), *((path, pair[1]) for path, pair in plan.pairs.items())]:
         if path != base:
             note(path, Known(DIR[0], ZERO_STAT, new.oid))
+    dropped = set(plan.dropped) - plan.trees.keys() - plan.pairs.keys()
     made = set(plan.folders)
     updates: dict[bytes, Update] = {}
     for folder, entries in touched.items():
+        if folder in dropped:
+            continue
         row = None if folder in made else plan.rows.get(folder)
         columns = Columns.of(row)
         for name, value in entries.items():
@@ -309,7 +312,6 @@ def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> No
             else:
                 columns.put(name, value)
         updates[folder] = Update(row, columns.cut(row), _summary(plan, folder, row, made))
-    dropped = [path for path in plan.dropped if path not in updates]
     index.write(updates, dropped)
     index.set_tracked(plan.path, plan.new)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ class World:
         self.index = WorkTreeIndex(str(self.root / "meta/worktree.db"))
         self.store = Store(str(self.root / "meta/store"))
 
-    def write(self, files: dict[str, str | bytes | None]) -> None:
+    def write(self, files: Mapping[str, str | bytes | None]) -> None:
         """Files by path; None makes an empty folder."""
         for name, data in files.items():
             path = self.root / name

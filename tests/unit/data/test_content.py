@@ -14,7 +14,7 @@ from axil.data import content, scan
 from axil.data.look import Unsettled
 from axil.errors import BadInput, NotFound
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry, split
-from axil.store import Store
+from axil.store import Store, hashing
 
 
 def test_a_folder_is_the_tree_of_what_is_in_it(world: World) -> None:
@@ -86,6 +86,23 @@ def test_an_edit_in_the_same_tick_with_the_same_size_is_noticed(world: World, pa
         assert found is not None
         blob = hash_bytes(b"%04d" % number)
         assert found.oid == (blob if path == "data/a" else split([Entry(b"a", FILE[0], 4, blob)])[-1][0])
+
+
+@pytest.mark.parametrize("path", ["data", "data/a"])
+def test_a_file_as_young_as_the_look_is_read_again(
+    world: World, reads: list[str], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    world.write({"data/a": "0000"})
+    # As if the clock of the file system stood still: an edit now could leave the stat as it is.
+    monkeypatch.setattr(scan, "now_of", lambda *_: os.lstat(world.root / "data/a").st_ctime_ns)
+    world.of(path)
+    world.of(path)
+    assert reads == ["a", "a"]
+    monkeypatch.setattr(scan, "now_of", lambda *_: os.lstat(world.root / "data/a").st_ctime_ns + 1)
+    world.of(path)
+    reads.clear()
+    world.of(path)
+    assert reads == []
 
 
 def test_a_file_put_in_place_of_another_is_noticed(world: World) -> None:
@@ -226,7 +243,7 @@ def test_at_most_twenty_are_listed(world: World) -> None:
 
 def test_a_file_that_comes_and_goes_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.write({"data/a": "1", "data/b": "2"})
-    real, left = content.hash_files, [1]
+    real, left = hashing.hash_files, [1]
 
     def vanish(paths: list[str], *rest: object) -> object:
         if left[0]:
