@@ -51,7 +51,7 @@ def test_a_disk_that_fills_up_at_any_call(
 
         monkeypatch.setattr(os, call, full)
         try:
-            state = bench.run().run.state
+            state = str(bench.run().run.state)
         except AxilError as error:
             state = str(error)
         finally:

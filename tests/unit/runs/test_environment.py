@@ -101,20 +101,21 @@ def traced(tmp_path):
     root = tmp_path / "project"
     root.mkdir()
 
-    def run(*args, python_path_before="", **env):
-        environ = {
-            **os.environ, "PYTHONPATH": python_path({"PYTHONPATH": python_path_before}), "AXIL_RUN_DIR": str(folder),
-            "AXIL_ROOT": str(root), "AXIL_STAGE": "s", **env,
-        }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, *args], cwd=root, env=environ, capture_output=True, text=True, check=False
-        )
-        names = sorted((folder / "trace").iterdir())
-        return done, [parse_trace(name.read_bytes()) for name in names]
+    class Traced:
+        def __init__(self):
+            self.root, self.folder = root, folder
 
-    run.root = root
-    run.folder = folder
-    return run
+        def __call__(self, *args, before="", **env):
+            environ = {
+                **os.environ, "PYTHONPATH": python_path({"PYTHONPATH": before}), "AXIL_RUN_DIR": str(folder),
+                "AXIL_ROOT": str(root), "AXIL_STAGE": "s", **env,
+            }  # fmt: skip
+            done = subprocess.run(
+                [sys.executable, *args], cwd=root, env=environ, capture_output=True, text=True, check=False
+            )
+            return done, [parse_trace(name.read_bytes()) for name in sorted((folder / "trace").iterdir())]
+
+    return Traced()
 
 
 def test_modules_and_packages_of_a_process(traced):
@@ -145,7 +146,7 @@ def test_the_users_own_sitecustomize_is_loaded_too(traced, tmp_path):
     theirs.mkdir()
     (theirs / "sitecustomize.py").write_text("import sys; sys.theirs = __file__\n")
     code = f"import sys, sitecustomize; assert sys.theirs == sitecustomize.__file__; assert {FOLDER!r} not in sys.path"
-    done, found = traced("-c", code, python_path_before=str(theirs))
+    done, found = traced("-c", code, before=str(theirs))
     assert (done.returncode, done.stderr) == (0, "")
     assert len(found) == 1
 
@@ -155,7 +156,7 @@ def test_a_broken_one_behaves_as_without_axil(traced, tmp_path, text):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "sitecustomize.py").write_text(text)
-    with_axil, found = traced("-c", "print('ran')", python_path_before=str(theirs))
+    with_axil, found = traced("-c", "print('ran')", before=str(theirs))
     without, _ = traced("-c", "print('ran')", PYTHONPATH=str(theirs))
     assert with_axil.returncode == without.returncode
     assert with_axil.stdout == without.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
@@ -101,7 +102,7 @@ def test_the_next_run_starts_where_it_was_stopped(bench, supervise):
 def test_handlers_are_put_back_and_ignored_signals_stay_ignored():
     old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     before = signal.getsignal(signal.SIGINT)
-    told = []
+    told: list[int] = []
     try:
         with caught(told.append):
             signal.raise_signal(signal.SIGINT)
@@ -127,6 +128,6 @@ def test_another_thread_leaves_handlers_alone():
 
 
 def test_identity_tells_processes_apart():
-    mine = processes.identity(processes.os.getpid())
+    mine = processes.identity(os.getpid())
     assert mine is not None and mine.ticks > 0
     assert processes.identity(2**22 + 1) is None
