@@ -12,6 +12,7 @@ from axil.actions.operation import Step, data_moves, file_moves, log
 from axil.actions.planning import graph, planner
 from axil.actions.status import StageStatus
 from axil.actions.tracking import pointers
+from axil.base.clutter import is_clutter
 from axil.base.progress import SILENT, Progress
 from axil.data.ignore import ensure_ignored
 from axil.formats.pointer import Pointer
@@ -143,8 +144,8 @@ def _commit(project: Project, whole: Graph, message: str) -> str:
     _ignore_outputs(project, whole)
     state = status(project.git)
     left_out = {path for path, _ in snapshot_tree(project.git, project.head, status=state).skipped}
-    paths = [entry.path for entry in state.entries] + [path for path in state.untracked if path not in left_out]
-    stage(project.git, [path for path in paths if not path.endswith("/")])
+    new = [path for path in state.untracked if path not in left_out and not path.endswith("/") and not is_clutter(path)]
+    stage(project.git, [entry.path for entry in state.entries] + new)
     made = commit(project.git, message) or ""
     project.forget()
     return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from axil.actions.lost import adopt
 from axil.actions.planning import graph, planner
 from axil.actions.tracking import begin_pointer_files, read_pointers
+from axil.base.clutter import is_clutter
 from axil.base.progress import SILENT, Progress
 from axil.data.status import changes
 from axil.git.status import begin_status
@@ -77,7 +78,7 @@ def status(project: Project, *, progress: Progress = SILENT) -> ProjectStatus:
     data = tuple(_data(project, path, pointer, progress) for path, pointer in pointers.items())
     code = finish_status()
     entries = [CodeChange(entry.path, entry.code) for entry in code.entries if not entry.conflict]
-    entries += [CodeChange(path, "??") for path in code.untracked]
+    entries += [CodeChange(path, "??") for path in code.untracked if not is_clutter(path)]
     return ProjectStatus(
         project.head.branch, project.head.commit, *known, tuple(entries), code.conflicts, data, stages, adopted
     )

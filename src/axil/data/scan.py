@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from struct import pack
 from typing import NamedTuple
 
+from axil.base import clutter
 from axil.base.clock import Clock
 from axil.base.progress import SILENT
 from axil.data.rows import STAT_SIZE
@@ -20,7 +21,8 @@ OTHER_KIND = 0
 
 _TEMPORARY = TEMPORARY_PREFIX.encode()
 
-_IGNORED = frozenset((b"__pycache__", b".ipynb_checkpoints", b".DS_Store", b".git", b".axil"))
+_IGNORED = frozenset(name.encode() for name in (*clutter.FOLDERS, *clutter.FILES, ".git", ".axil"))
+_ENDING = clutter.ENDING.encode()
 _JOB = 256
 _FORK_FROM = 16384
 _MARGIN_NS = 2_000_000_000
@@ -61,7 +63,7 @@ def list_folder(path: bytes, everything: bool) -> Listing:
         for entry in entries:
             name = entry.name
             if entry.is_file(follow_symlinks=False):
-                if (not everything and (name.endswith(b".pyc") or name in _IGNORED)) or is_temporary(name):
+                if (not everything and (name.endswith(_ENDING) or name in _IGNORED)) or is_temporary(name):
                     continue
             else:
                 kind = _odd_kind(entry)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from axil.base.clutter import is_clutter
 from axil.errors import Blocked
 from axil.git.process import BATCH, DURABLE, GLOBS, Git, join_nul, text
 from axil.git.refs import Head
@@ -37,7 +38,8 @@ def snapshot_tree(
 ) -> Snapshot:
     """The tree of what is in the work tree now, its objects on the disk; the user's index and HEAD stay as they are.
 
-    Untracked files of more than `max_untracked` bytes are left out and named. `status` spares asking git again; it
+    Untracked files of more than `max_untracked` bytes are left out and named; untracked clutter (`base/clutter.py`)
+    is left out. `status` spares asking git again; it
     must list all untracked files. Raises `Blocked` while a merge is not resolved.
     """
     finish = None if status else begin_status(git)
@@ -54,9 +56,10 @@ def snapshot_tree(
             "resolve the conflicts and `git add` the files, or give up with `git merge --abort`",
             conflicts,
         )
+    clutter = [path for path in state.untracked if is_clutter(path)]
     nested = tuple(path.rstrip("/") for path in state.untracked if path.endswith("/"))
     skipped = tuple(_large(git.cwd, state.untracked, max_untracked))
-    left_out = {*(path for path, _ in skipped), *(path + "/" for path in nested)}
+    left_out = {*(path for path, _ in skipped), *(path + "/" for path in nested), *clutter}
     if not state.entries and left_out.issuperset(state.untracked):
         if not tree:
             tree = text(git.run(*DURABLE, "mktree", input=b"")).strip()
