@@ -39,8 +39,7 @@ def snapshot_tree(
     """The tree of what is in the work tree now, its objects on the disk; the user's index and HEAD stay as they are.
 
     Untracked files of more than `max_untracked` bytes are left out and named; untracked clutter (`base/clutter.py`)
-    is left out. `status` spares asking git again; it
-    must list all untracked files. Raises `Blocked` while a merge is not resolved.
+    is left out. `status` spares asking git again; it must list all untracked files. Raises `Blocked` while a merge is not resolved.
     """
     finish = None if status else begin_status(git)
     head_tree = git.begin("rev-parse", "--verify", f"{head.commit}^{{tree}}") if head.commit else None
@@ -65,7 +64,7 @@ def snapshot_tree(
             tree = text(git.run(*DURABLE, "mktree", input=b"")).strip()
         return Snapshot(tree, skipped, nested, bool(head.commit))
     many = len(state.entries) + len(state.untracked) > _MANY
-    made = _write(git, [*(path for path, _ in skipped), *nested], BATCH if many else ())
+    made = _write(git, [*(path for path, _ in skipped), *nested, *clutter], BATCH if many else ())
     return Snapshot(made, skipped, nested, made == tree)
 
 

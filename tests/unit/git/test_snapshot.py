@@ -226,3 +226,10 @@ def test_objects_survive_without_the_users_index(repo: Repo) -> None:
     repo.write({"a": "2", "d/b": "3"})
     tree = take(repo).tree
     repo.run("fsck", "--strict", "--connectivity-only", tree)
+
+
+def test_clutter_stays_out_of_a_snapshot(repo: Repo) -> None:
+    repo.commit({"a.py": "1"})
+    repo.write({"a.py": "2", "src/__pycache__/a.cpython-311.pyc": "x", "src/new.py": "3"})
+    tree = snapshot_tree(repo.git, head(repo.git)).tree
+    assert repo.run("ls-tree", "-r", "--name-only", tree).split() == ["a.py", "src/new.py"]
