@@ -129,17 +129,6 @@ class WorkTreeIndex:
         if updates or gone:
             self._write(lambda db: _store(db, updates, gone))
 
-    def forget(self, path: bytes) -> None:
-        """Drop the rows of `path` and of everything below it."""
-
-        def write(db: sqlite3.Connection) -> None:
-            for table in ("folders", "segments"):
-                db.execute(
-                    f"DELETE FROM {table} WHERE path = ? OR (path > ? AND path < ?)", (path, path + b"/", path + b"0")
-                )
-
-        self._write(write)
-
     # Tracked data
 
     def tracked(self, path: str) -> Pointer | None:
