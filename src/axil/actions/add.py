@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.operation import Step, data_moves, file_moves, log, read_file
 from axil.actions.tracking import pointers
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import save
 from axil.errors import BadInput

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from axil.actions.experiments import ARCHIVE, HEADS, require, unknown
 from axil.actions.operation import Step, perform
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import BadInput
 from axil.git.refs import list_refs
 from axil.git.worktree import require_free

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError, UsageError
 from axil.journal.rows import Value
 

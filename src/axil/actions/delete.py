@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from axil.actions.archive import Moved
 from axil.actions.experiments import HEADS, require
 from axil.actions.operation import Step, perform
+from axil.base.light import TYPE_CHECKING
 from axil.git.worktree import require_free
 from axil.journal.operations import RefMove
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput, NotFound
 from axil.git.process import text
 from axil.git.refs import list_refs

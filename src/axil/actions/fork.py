@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.experiments import HEADS, current, experiments, require
 from axil.actions.names import check_new_name
 from axil.actions.outputs import outputs_of, outputs_of_run
 from axil.actions.switch import Moves, carry_out, plan_moves
 from axil.actions.tracking import changed_pointers
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, BadInput
 from axil.git.commits import commit_tree, identity

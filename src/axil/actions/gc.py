@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.delete import DELETED
 from axil.actions.roots import roots
 from axil.actions.switch import SAVED
 from axil.base.ids import is_id, milliseconds
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import Blocked
 from axil.git.refs import list_refs, update_refs

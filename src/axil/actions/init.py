@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from axil.base.atomic import write_atomic
 from axil.base.clock import Clock, system_clock
+from axil.base.light import NamedTuple
 from axil.errors import BadInput
 from axil.formats.project import FILE
 from axil.git.repository import discover_with_head

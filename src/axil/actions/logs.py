@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError, NotFound
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.add import project_path
 from axil.actions.operation import Step, data_moves, log
 from axil.actions.tracking import pointers
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.materialise import apply, check
 from axil.data.plan import plan_switch

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from axil.actions.experiments import HEADS
+from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput
 from axil.formats.project import FILE
 from axil.git.refs import check_name, conflict, list_refs

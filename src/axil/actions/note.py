@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from axil.actions.experiments import experiments
 from axil.actions.operation import Step, perform
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import BadInput
 
 if TYPE_CHECKING:

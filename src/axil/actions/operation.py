@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, Any, NamedTuple
 from axil.formats.pointer import Pointer
 from axil.git.commits import identity
 from axil.git.refs import Head, update_refs

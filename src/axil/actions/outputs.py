@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from axil.base.light import TYPE_CHECKING
 from axil.pipeline.planner import pointers
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from axil.base.atomic import write_atomic
+from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput, NotFound
 from axil.formats import params
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.errors import AxilError
 from axil.pipeline.graph import Graph, build, check_tracked
 from axil.pipeline.planner import Planner

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.add import project_path
 from axil.actions.operation import Step, data_moves, file_moves, log, read_file
 from axil.actions.tracking import pointers
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import save
 from axil.data.materialise import Target, materialise

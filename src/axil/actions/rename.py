@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from axil.actions.experiments import HEADS, require
 from axil.actions.names import check_new_name
 from axil.actions.operation import Step, perform
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.git.refs import Head
 from axil.git.worktree import rename_branch
 from axil.journal.operations import RefMove

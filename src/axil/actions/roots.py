@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.experiments import ARCHIVE, HEADS
 from axil.actions.tracking import begin_pointer_files, pointers_at
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.data.index import WorkTreeIndex
 from axil.data.pointers import data_path, read_pointer
 from axil.errors import AxilError, BadInput, NotFound

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions import parameters
 from axil.actions.lost import adopt
@@ -13,6 +12,7 @@ from axil.actions.planning import graph, planner
 from axil.actions.status import StageStatus
 from axil.actions.tracking import pointers
 from axil.base.clutter import is_clutter
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.ignore import ensure_ignored
 from axil.formats.pointer import Pointer

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from axil.actions.targets import adopt_quietly
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import NotFound
 from axil.journal.rows import RunRow
 

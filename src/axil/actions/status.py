@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from axil.actions.lost import adopt
 from axil.actions.planning import graph, planner
 from axil.actions.tracking import begin_pointer_files, read_pointers
 from axil.base.clutter import is_clutter
+from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.status import changes
 from axil.git.status import begin_status

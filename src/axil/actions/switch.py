@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.experiments import require
 from axil.actions.operation import Step, data_moves, log
 from axil.actions.outputs import outputs_of
 from axil.actions.tracking import changed_pointers, pointers
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.materialise import apply, check, rescue
 from axil.data.plan import Plan, plan_switch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.data.pointers import data_path, find_pointers, is_pointer, nested_in, parse_pointers, read_pointer
 from axil.errors import BadInput
 from axil.formats.pointer import SUFFIX, Pointer

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.experiments import experiments
+from axil.base.light import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from axil.journal.rows import Experiment, Summary

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.actions.operation import Step, log, read_file
 from axil.actions.switch import EDITS
 from axil.base.atomic import write_atomic
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.materialise import Target, materialise, put_back
 from axil.errors import Blocked, NotFound

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
 
 from blake3 import blake3
+
+from axil.base.light import BinaryIO
 
 Oid = bytes
 OID_SIZE = 32

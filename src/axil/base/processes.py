@@ -11,7 +11,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+from axil.base.light import NamedTuple
 
 
 class Identity(NamedTuple):

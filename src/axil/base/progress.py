@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from axil.base.light import Protocol
 
 
 class Progress(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+
+from axil.base.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from axil.project import Project

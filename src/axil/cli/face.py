@@ -8,8 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from axil.base.light import TYPE_CHECKING, Any, TextIO, TypeVar
 from axil.base.progress import SILENT, Progress
 from axil.cli.style import Style, clean
 

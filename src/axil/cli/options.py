@@ -8,8 +8,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
 
+from axil.base.light import Any, NoReturn
 from axil.errors import UsageError
 
 GLOBAL = "everywhere"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TextIO
 
+from axil.base.light import TextIO
 from axil.cli.format import size
 
 DELAY = 0.3

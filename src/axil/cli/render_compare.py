@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.base.ids import short
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.cli.format import age, count, delta, duration, number, size
 from axil.cli.style import SYMBOLS
 from axil.cli.tables import Cell, Column, comma_separated, markdown, table

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from axil.base.ids import short
+from axil.base.light import TYPE_CHECKING
 from axil.cli.format import age, count, delta, duration, number, size
 from axil.cli.style import SYMBOLS, safe
 from axil.cli.tables import Cell, Column, sparkline, table

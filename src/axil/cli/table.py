@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from axil.base.light import NamedTuple
 
 PACKAGE = "axil.cli.commands"
 

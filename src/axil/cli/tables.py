@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.cli.face import Face
 from axil.cli.style import bare, cut, cut_front, safe, width
 

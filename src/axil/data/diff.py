@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
 
 from axil.base.hashing import Oid
+from axil.base.light import Literal, NamedTuple
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, Entry
 from axil.store import Store

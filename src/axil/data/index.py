@@ -11,10 +11,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
 
 from axil.base.clock import Clock, system_clock
 from axil.base.hashing import OID_SIZE, hash_bytes
+from axil.base.light import NamedTuple, TypeVar
 from axil.data.rows import Folder, Segment, Summary
 from axil.errors import Busy
 from axil.formats.pointer import Pointer

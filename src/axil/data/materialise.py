@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from axil.base.hashing import Oid
+from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
 from axil.data.diff import DIR_KIND, root_entry

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from axil.base.hashing import Oid, hash_bytes
+from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import links, scan
 from axil.data.diff import DIR_KIND, Step, compare, pair_stored, root_entry

@@ -8,9 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import pairwise
 from struct import Struct
-from typing import NamedTuple
 
 from axil.base.hashing import OID_SIZE, Oid
+from axil.base.light import NamedTuple
 
 STAT_SIZE = 32
 SEGMENT_MAX = 4096

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from struct import pack
-from typing import NamedTuple
 
 from axil.base import clutter
 from axil.base.clock import Clock
+from axil.base.light import NamedTuple
 from axil.base.progress import SILENT
 from axil.data.rows import STAT_SIZE
 from axil.formats.tree import DIR, FILE, LINK

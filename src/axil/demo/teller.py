@@ -7,8 +7,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import AxilError
 
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")

@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 from json.decoder import JSONDecoder
-from typing import Any, NamedTuple
+
+from axil.base.light import Any, NamedTuple
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 

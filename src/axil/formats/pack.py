@@ -8,9 +8,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
 
 from axil.base.hashing import OID_SIZE, Oid
+from axil.base.light import NamedTuple, Protocol
 from axil.errors import Damaged
 
 MAGIC = b"AXILPACK"

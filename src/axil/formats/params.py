@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
+from axil.base.light import Any, NamedTuple
 from axil.errors import BadInput
 from axil.formats.project import suggest
 

@@ -5,9 +5,8 @@ A pointer says what the data is, never where: its own place in the repository de
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
 from axil.base.hashing import OID_SIZE, Oid, parse_oid
+from axil.base.light import Literal, NamedTuple
 from axil.errors import BadInput
 
 SUFFIX = ".axil"

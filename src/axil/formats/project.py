@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
+from axil.base.light import Any, NamedTuple
 from axil.errors import BadInput
 
 FILE = "axil.toml"

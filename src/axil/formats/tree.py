@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes
+from axil.base.light import NamedTuple
 from axil.errors import BadInput, Damaged
 
 FILE, EXEC, LINK, DIR, NODE = b"f", b"x", b"l", b"d", b"n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
+from axil.base.light import Any
 from axil.formats.yaml_scalar import render, scalar
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+
+from axil.base.light import Any
 
 _INT = re.compile(r"[-+]?[0-9][0-9_]*")
 _BASED = re.compile(r"[-+]?0o[0-7_]+|[-+]?0x[0-9a-fA-F_]+")

@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import Damaged, GitFailed
 from axil.git.process import Git, Process, text
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import GitFailed
 from axil.git.catfile import TreeEntry
 from axil.git.process import Git, no_option, text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import BadInput
 from axil.git.diff import parse_raw
 from axil.git.process import GLOBS, Git, failure, no_option, split_nul, text

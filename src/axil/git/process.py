@@ -12,8 +12,8 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, Busy, GitFailed, NotFound
 
 Process = subprocess.Popen[bytes]

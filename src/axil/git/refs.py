@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, Busy, GitFailed
 from axil.git.process import Git, failure, text
 

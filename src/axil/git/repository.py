@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, NotFound
 from axil.git.process import Git, Result, failure, require_version, text
 from axil.git.refs import Head, unborn_head

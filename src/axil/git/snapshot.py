@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from axil.base.clutter import is_clutter
+from axil.base.light import NamedTuple
 from axil.errors import Blocked
 from axil.git.process import BATCH, DURABLE, GLOBS, Git, join_nul, text
 from axil.git.refs import Head

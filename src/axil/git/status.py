@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import GitFailed
 from axil.git.process import Git, split_nul
 from axil.git.refs import Head

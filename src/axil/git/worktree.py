@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import GitFailed
 from axil.git.branches import create_branch, delete_branch, rename_branch, require_free, switch
 from axil.git.commits import commit, commit_tree, identity, stage, unstage

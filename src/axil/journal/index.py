@@ -12,8 +12,8 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import Busy
 from axil.journal.rows import Experiment, Problem
 

@@ -7,10 +7,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
 
 from axil.base.clock import Clock, iso, system_clock
 from axil.base.ids import ALPHABET, LENGTH, is_id
+from axil.base.light import TYPE_CHECKING, TypeVar
 from axil.errors import BadInput, Busy, Damaged, NotFound
 from axil.git.process import Git
 from axil.git.refs import LostRace, update_refs

@@ -10,10 +10,10 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from axil.base.atomic import sync_folder, write_all, write_atomic
 from axil.base.ids import is_id
+from axil.base.light import Any, NamedTuple
 from axil.errors import BadInput, Damaged, NotFound
 from axil.git.refs import Head
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import BadInput
 
 STATES = ("queued", "running", "succeeded", "failed", "stopped", "lost")

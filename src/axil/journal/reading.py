@@ -6,8 +6,8 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.journal.rows import Experiment, NoteRow, OutputRef, OutputRow, Problem, RunRow, StageRow, Summary
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from axil.base.light import NamedTuple
 
 Value = str | int | float | bool | list[object] | dict[str, object] | None
 """A parameter's value as it stands in JSON."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.journal.rows import Experiment, by_name
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from axil.base.ids import is_id
+from axil.base.light import NamedTuple
 from axil.errors import Damaged
 from axil.formats.record_check import KINDS, MAX_RECORD
 from axil.git.catfile import CatFile, TreeEntry, parse_tree

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.formats.project import FILE
 from axil.pipeline.command import named
 from axil.pipeline.normal import Import, Summary, imports_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from axil.base.light import NamedTuple
 
 # Patterns are compiled at their first use: most commands need none of them.
 _WORD = r"""(?s)(?:[^\s'"\\;&|<>()`]|\\.|'[^']*'|"(?:\\.|[^"\\])*")+|[;&|<>()`\n]+"""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.errors import BadInput, NotFound
 from axil.formats.project import FILE, Stage, check_path, suggest
 

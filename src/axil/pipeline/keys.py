@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from axil.base.hashing import hash_bytes
 from axil.base.ids import short
+from axil.base.light import NamedTuple
 from axil.journal.rows import StageRow, Value
 
 VERSION = "axil-stage-1"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
 
 from axil.base.hashing import hash_bytes
+from axil.base.light import NamedTuple
 from axil.errors import BadInput
 from axil.formats import params, project
 from axil.formats.params import Flat

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axil.base.hashing import hash_bytes
+from axil.base.light import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import ast

@@ -7,10 +7,10 @@ decides is told in docs/pipeline.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
 
 from axil.base.hashing import Oid
 from axil.base.ids import short
+from axil.base.light import Literal, NamedTuple, Protocol
 from axil.data.content import content_of
 from axil.data.index import WorkTreeIndex
 from axil.errors import BadInput, NotFound

@@ -11,10 +11,10 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
-from typing import Any, Protocol
 
 from axil.base.clock import Clock
 from axil.base.hashing import hash_bytes, hash_stream
+from axil.base.light import Any, Protocol
 from axil.pipeline.normal import Import, Summary, summarise
 
 # The parser's version counts: another Python may read a file that this one could not.

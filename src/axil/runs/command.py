@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import NamedTuple
 
 from axil.base import processes
+from axil.base.light import NamedTuple
 from axil.base.processes import Identity
 from axil.runs.console import Console, Line
 

@@ -6,7 +6,8 @@ A line rewritten with carriage returns (a progress bar) is one line in its last 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from axil.base.light import NamedTuple
 
 MAX_LINE = 64 << 10
 """A longer line is given out in pieces, so that output without line ends cannot fill the memory."""

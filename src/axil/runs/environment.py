@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
 
 from axil.base.hashing import hash_bytes
+from axil.base.light import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from axil.formats.record import Environment

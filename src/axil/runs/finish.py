@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.errors import AxilError
 from axil.runs.rundir import SERIES, RunDir
 from axil.store import Saved, Store

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from axil.base.clock import Clock
+from axil.base.light import TYPE_CHECKING
 from axil.errors import AxilError, Damaged, GitFailed
 from axil.runs import rundir
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.content import content_of, save
 from axil.data.index import WorkTreeIndex

@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
 
 from axil.base.atomic import write_all, write_atomic
 from axil.base.ids import is_id
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.locks import FileLock
 from axil.errors import AxilError, Blocked, NotFound
 

@@ -10,8 +10,8 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError
 from axil.formats.pointer import Pointer
 from axil.formats.project import Stage

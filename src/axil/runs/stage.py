@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
 
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.formats.pointer import Pointer
 from axil.formats.project import Stage
 from axil.journal.rows import OutputRow

@@ -6,11 +6,11 @@ import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
 from axil.base.hashing import Oid
+from axil.base.light import TYPE_CHECKING, Any
 from axil.base.progress import SILENT, Progress
 from axil.formats import pack as fmt
 from axil.formats.tree import Entry, split

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
 
 from axil.base.hashing import Oid
+from axil.base.light import NamedTuple
 from axil.errors import Damaged, NotFound
 from axil.formats import tree
 from axil.store.faults import refusal

@@ -6,11 +6,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from blake3 import blake3
 
 from axil.base.hashing import Oid, threads
+from axil.base.light import Any, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.store import parallel
 from axil.store.faults import refusal

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from axil.base.hashing import Oid, hash_bytes
+from axil.base.light import TYPE_CHECKING
 from axil.errors import AxilError, Damaged
 from axil.formats import pack as fmt
 from axil.store.packs import Pack, PackWriter

@@ -8,9 +8,9 @@ import marshal
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
 
 from axil.base.atomic import write_all
+from axil.base.light import Any, TypeVar
 from axil.base.progress import Progress
 from axil.errors import AxilError
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
 from axil.base.atomic import write_all
 from axil.base.hashing import Oid
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import Progress
 from axil.errors import AxilError
 from axil.store import faults, parallel

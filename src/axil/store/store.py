@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from axil.base.clock import Clock, system_clock
 from axil.base.hashing import Oid, hash_bytes
+from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, Damaged, UsageError
 from axil.formats import tree

@@ -6,9 +6,9 @@ import calendar
 import contextlib
 import os
 import time
-from typing import NamedTuple
 
 from axil.base.atomic import sync_folder
+from axil.base.light import NamedTuple
 from axil.errors import NotFound
 from axil.store.faults import refusal
 

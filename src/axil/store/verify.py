@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from axil.base.hashing import Oid, hash_bytes, parse_oid
+from axil.base.light import Any, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import Damaged
 from axil.formats import pack as fmt

@@ -6,8 +6,8 @@ Without a path, the edits of everything that is tracked are saved.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_json, add_paths
 from axil.cli.style import safe

@@ -10,8 +10,8 @@ An experiment stands for its latest succeeded run.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_formats, add_target
 
 if TYPE_CHECKING:

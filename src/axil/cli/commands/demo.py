@@ -10,7 +10,8 @@ import argparse
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+
+from axil.base.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from axil.cli.face import Face

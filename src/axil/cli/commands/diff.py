@@ -11,8 +11,8 @@ For code use git diff; for everything at once axil compare.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json, add_target
 
 if TYPE_CHECKING:

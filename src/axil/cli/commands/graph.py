@@ -9,8 +9,8 @@ Give stages or outputs to see only what they need.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_stages
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_experiment, add_json
 
 if TYPE_CHECKING:

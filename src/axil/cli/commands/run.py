@@ -7,9 +7,9 @@ failed, 130 if the run was stopped.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from axil.base.ids import short
+from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_dry_run, add_force, add_jobs, add_json, add_message, add_set, add_stages
 from axil.cli.style import safe

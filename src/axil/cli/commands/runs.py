@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_experiment, add_formats, completing, natural
 
 if TYPE_CHECKING:

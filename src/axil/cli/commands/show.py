@@ -7,8 +7,8 @@ A run: stages and why they ran, metrics and their curves, params, outputs, envir
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json, add_target
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
+from axil.base.light import TYPE_CHECKING, Any
 from axil.cli.options import add_json, subcommands
 
 if TYPE_CHECKING:
