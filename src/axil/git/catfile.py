@@ -7,9 +7,12 @@ import os
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from axil.base.light import NamedTuple
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import Damaged, GitFailed
-from axil.git.process import Git, Process, text
+from axil.git.process import Git, text
+
+if TYPE_CHECKING:
+    from axil.git.process import Process
 
 # Requests are written only while no answer is pending, so a pipe's capacity bounds how many may go at once.
 _WINDOW = 4096
@@ -114,7 +117,7 @@ class CatFile:
     def _ask(self, window: list[tuple[str, bytes]]) -> list[Found | None]:
         process = self._process
         if process is None:
-            process = self._process = self._git.start("cat-file", "--batch", stdin=True)
+            process = self._process = self._git.start("cat-file", "--batch")
         assert process.stdin and process.stdout
         answers: list[Found | None] = []
         try:

@@ -8,15 +8,19 @@ signing stay in force. The folder alone decides which repository is meant: varia
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-from axil.base.light import NamedTuple
+from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.base.spawn import Child
 from axil.errors import AxilError, BadInput, Busy, GitFailed, NotFound
 
-Process = subprocess.Popen[bytes]
+if TYPE_CHECKING:
+    import subprocess
+
+    Process = subprocess.Popen[bytes]
+
 MINIMUM = (2, 30)
 
 # `git rev-parse --local-env-vars` without the configuration given by `git -c`, and what bends pathspecs and diffs.
@@ -104,39 +108,63 @@ class Git:
 
     def call(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> Result:
         """Run `git ARGS` to its end, whatever its exit code. Raises only if git cannot be started."""
-        process = self.start(*args, stdin=input is not None, env=env)
+        if input is None:
+            return self._started(args, env)()
+        process = self.start(*args, env=env)
         out, err = process.communicate(input)
-        return Result(process.returncode, out, _words(err))
+        return self._result(process.returncode, out, err)
 
-    def start(
-        self, *args: str, stdin: bool = False, env: Mapping[str, str] | None = None, stderr: bool = True
-    ) -> Process:
-        """Start `git ARGS` and return at once; the caller reads and waits."""
-        try:
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> Process:
+        """Start `git ARGS` with all three streams in pipes and return at once; the caller writes, reads and waits."""
+        import subprocess  # Only here: the quick commands do not need it.
+
+        pipe = subprocess.PIPE
+        with self._starting():
             return subprocess.Popen(
-                ("git", "--no-pager", "-c", "core.quotePath=false", *args),
-                cwd=self.cwd,
-                env={**self._base, **env} if env else self._base,
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if stderr else subprocess.DEVNULL,
+                self._command(args), env=self._environment(env), stdin=pipe, stdout=pipe, stderr=pipe
             )
+
+    def _started(self, args: tuple[str, ...], env: Mapping[str, str] | None) -> Callable[[], Result]:
+        """Start `git ARGS` without input; calling the answer waits for the result."""
+        with self._starting():
+            child = Child(self._command(args), self._environment(env))
+        return lambda: self._result(*child.finish())
+
+    def _command(self, args: tuple[str, ...]) -> tuple[str, ...]:
+        return ("git", "-C", self.cwd, "--no-pager", "-c", "core.quotePath=false", *args)
+
+    def _environment(self, more: Mapping[str, str] | None) -> Mapping[str, str]:
+        return {**self._base, **more} if more else self._base
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError:
-            raise self._cannot_start() from None
-        except NotADirectoryError:
-            raise NotFound(f"{self.cwd} is not a folder") from None
+            raise NotFound(
+                "git is not installed",
+                "there is no program `git` on the search path",
+                f"install git {MINIMUM[0]}.{MINIMUM[1]} or later (https://git-scm.com) and try again",
+            ) from None
         except ValueError as error:  # a NUL byte in an argument
             raise BadInput("a name given to git is not valid", str(error)) from None
 
+    def _result(self, code: int, out: bytes, err: bytes) -> Result:
+        words = _words(err)
+        if code == 128 and words.startswith("cannot change to"):
+            gone = not os.path.lexists(self.cwd)
+            raise NotFound(f"the folder {self.cwd} does not exist" if gone else f"{self.cwd} is not a folder", words)
+        return Result(code, out, words)
+
     def begin(self, *args: str, env: Mapping[str, str] | None = None) -> Callable[[], bytes]:
         """Start `git ARGS` now; calling the answer waits for it and returns its output or raises as `run` does."""
-        process = self.start(*args, env=env)
+        result_of = self._started(args, env)
 
         def finish() -> bytes:
-            out, err = process.communicate()
-            if process.returncode:
-                raise failure(self, args, Result(process.returncode, out, _words(err)))
-            return out
+            result = result_of()
+            if result.code:
+                raise failure(self, args, result)
+            return result.out
 
         return finish
 
@@ -175,18 +203,11 @@ class Git:
 
     def version(self) -> tuple[int, ...]:
         """Version of the git on the search path, e.g. `(2, 39, 5)`."""
+        import re
+
         words = text(self.run("version"))
         match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", words)
         return tuple(int(part) for part in match.groups() if part) if match else ()
-
-    def _cannot_start(self) -> AxilError:
-        if not os.path.isdir(self.cwd):
-            return NotFound(f"the folder {self.cwd} does not exist")
-        return NotFound(
-            "git is not installed",
-            "there is no program `git` on the search path",
-            f"install git {MINIMUM[0]}.{MINIMUM[1]} or later (https://git-scm.com) and try again",
-        )
 
 
 def text(data: bytes) -> str:
@@ -253,6 +274,8 @@ def _verb(args: tuple[str, ...]) -> str:
 
 
 def _hint(words: str) -> str:
+    import re
+
     if re.search(r"bad object|missing (blob|tree|commit)|unable to read tree|Could not read|promisor", words):
         return "part of the history is not in this clone: `git fetch --unshallow`, or `git fsck` if it is not shallow"
     if "No space left on device" in words:
