@@ -26,7 +26,7 @@ def complete() -> None:
     import argcomplete
 
     from axil.cli.main import parser_of
-    from axil.cli.options import Parser
+    from axil.cli.parser import Parser
     from axil.cli.table import COMMANDS, find
 
     line = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT", "0") or 0) or None]

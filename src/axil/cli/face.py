@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from axil.base.light import TYPE_CHECKING, Any, TextIO, TypeVar
 from axil.base.progress import SILENT, Progress
 from axil.cli.style import Style, clean
+from axil.errors import AxilError
 
 if TYPE_CHECKING:
     from axil.project import Project
@@ -94,6 +95,8 @@ class Face:
                 stream.flush()
         except BrokenPipeError:
             raise OutputClosed from None
+        except OSError as error:
+            raise _unwritable(error) from None
 
     def flush(self) -> None:
         """Everything written is with its reader; raises `OutputClosed` if that one left."""
@@ -102,6 +105,8 @@ class Face:
             self.err.flush()
         except BrokenPipeError:
             raise OutputClosed from None
+        except OSError as error:
+            raise _unwritable(error) from None
 
     # -- the place
 
@@ -156,6 +161,10 @@ class Face:
 
             self._progress = TerminalProgress(self.err, unicode=self.error_style.unicode)
         return self._progress  # type: ignore[no-any-return]
+
+
+def _unwritable(error: OSError) -> AxilError:
+    return AxilError("the output cannot be written", error.strerror or str(error))
 
 
 def _is_terminal(stream: TextIO) -> bool:

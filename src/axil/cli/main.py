@@ -11,13 +11,37 @@ import sys
 TYPE_CHECKING = False  # `typing` itself would cost a third of `axil --version`
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from axil.cli.face import Face
-    from axil.cli.options import Parser
+    from axil.cli.parser import Parser
     from axil.cli.table import Command
 
 INTERRUPTED = 130
 READER_GONE = 141
+
+
+def program() -> NoReturn:
+    """The `axil` that shells start: runs `main`, then ends the process at once, without taking Python apart."""
+    import gc
+
+    # Looking for garbage while modules load finds none; in a long run it is found later, not never.
+    gc.set_threshold(50_000)
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started axil
+        nowhere = open(os.devnull, "w")
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    code = 0
+    try:
+        code = main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = READER_GONE
+    except OSError as error:
+        if not code:
+            os.write(2, f"axil: the output cannot be written: {error.strerror}\n".encode())
+        code = code or 1
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,12 +113,13 @@ def _early_face(words: list[str]) -> Face:
 
 def _dispatch(words: list[str], face: Face) -> int:
     """Find the command, parse its arguments, go where `-C` says, run it."""
-    from axil.cli.errors import unknown_command, unknown_options
-    from axil.cli.options import Parser
     from axil.cli.table import find, load
 
     leading, words = _leading_options(words)
     if not words:
+        from axil.cli.errors import unknown_options
+        from axil.cli.parser import Parser
+
         parser = Parser(prog="axil")
         parsed, extras = parser.parse_known_args([word for word in leading if word not in ("-h", "--help")])
         if extras:
@@ -102,21 +127,37 @@ def _dispatch(words: list[str], face: Face) -> int:
         return _overview(face)
     command = find(words[0])
     if command is None:
+        from axil.cli.errors import unknown_command
+
         raise unknown_command(words)
     if command.name == "help":
         return _help(words[1:], face)
     module = load(command)
-    parser = parser_of(command)
-    parsed, extras = parser.parse_known_args([*leading, *words[1:]])
-    if extras:
-        raise unknown_options(parser.prog, extras, parser.option_names(words))
+    parsed = _parsed(command, [*leading, *words[1:]])
     _configure(face, parsed)
     return int(module.run(parsed, face))
 
 
+def _parsed(command: Command, words: list[str]) -> object:
+    """What the options of `command` are when it is typed with `words`."""
+    if not words:
+        from axil.cli import bare
+        from axil.cli.table import load
+
+        if (parsed := bare.parsed(load(command).configure)) is not None:
+            return parsed
+    from axil.cli.errors import unknown_options
+
+    parser = parser_of(command)
+    parsed, extras = parser.parse_known_args(words)
+    if extras:
+        raise unknown_options(parser.prog, extras, parser.option_names([command.name, *words]))
+    return parsed
+
+
 def parser_of(command: Command) -> Parser:
     """The whole parser of one command (imports its module)."""
-    from axil.cli.options import GLOBAL, Parser
+    from axil.cli.parser import GLOBAL, Parser
     from axil.cli.table import load
 
     module = load(command)

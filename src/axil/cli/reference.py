@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from axil.cli.main import parser_of
-from axil.cli.options import GLOBAL, Formatter, Parser, dedented, is_example
+from axil.cli.parser import GLOBAL, Formatter, Parser, dedented, is_example
 from axil.cli.table import COMMANDS, GROUPS
 
 HEADER = """\

@@ -5,14 +5,14 @@ Without a path, the edits of everything that is tracked are saved.
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_json, add_paths
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.add import Added
     from axil.cli.face import Face
 

@@ -9,12 +9,12 @@ An experiment stands for its latest succeeded run.
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_formats, add_target
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.cli.face import Face
 
 

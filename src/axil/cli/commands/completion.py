@@ -9,9 +9,12 @@ Then open a new shell.
 
 from __future__ import annotations
 
-import argparse
+from axil.base.light import TYPE_CHECKING
 
-from axil.cli.face import Face
+if TYPE_CHECKING:
+    import argparse
+
+    from axil.cli.face import Face
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

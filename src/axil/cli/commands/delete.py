@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_experiment, add_json
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.archive import Moved
     from axil.cli.face import Face
 

@@ -6,7 +6,6 @@ leaves the project in DIR for you to explore. Needs the extra axil[demo].
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -14,6 +13,8 @@ import time
 from axil.base.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.cli.face import Face
 
 

@@ -10,12 +10,12 @@ For code use git diff; for everything at once axil compare.
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json, add_target
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.diff import DataDiff
     from axil.cli.face import Face
 

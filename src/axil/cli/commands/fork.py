@@ -7,14 +7,14 @@ axil fork NAME --from RUN      with exactly the code, parameters and outputs of 
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json, add_message, add_set, completing
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.fork import Forked
     from axil.cli.face import Face
 

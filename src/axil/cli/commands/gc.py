@@ -5,7 +5,6 @@ It goes to a dated trash first and leaves that after 30 days; until then `axil g
 
 from __future__ import annotations
 
-import argparse
 import time
 
 from axil.base.light import TYPE_CHECKING
@@ -14,6 +13,8 @@ from axil.cli.options import add_dry_run, add_force, add_json
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.gc import Collection, Trash
     from axil.cli.face import Face
 

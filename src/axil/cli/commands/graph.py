@@ -8,12 +8,12 @@ Give stages or outputs to see only what they need.
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_stages
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.graph import GraphView
     from axil.cli.face import Face
 

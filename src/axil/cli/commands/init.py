@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.init import Initialised
     from axil.cli.face import Face
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_force, add_json, add_paths
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.materialise import Materialised
     from axil.cli.face import Face
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json, add_target
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.note import Noted
     from axil.cli.face import Face
 

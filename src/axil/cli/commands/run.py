@@ -6,8 +6,6 @@ failed, 130 if the run was stopped.
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
@@ -16,6 +14,8 @@ from axil.cli.style import safe
 from axil.runs.events import RunEnded, RunStarted, StageFinished, StageLine, StageStarted, Stopping
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.run import RunResult
     from axil.actions.status import StageStatus
     from axil.cli.face import Face

@@ -9,13 +9,14 @@ Parameters get a column where they differ among the runs shown.
 
 from __future__ import annotations
 
-import argparse
 import math
 
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_experiment, add_formats, completing, natural
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.runs import RunList
     from axil.cli.face import Face
     from axil.cli.tables import Cell

@@ -6,12 +6,12 @@ A run: stages and why they ran, metrics and their curves, params, outputs, envir
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli.options import add_json, add_target
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.show import ExperimentView, RunView
     from axil.cli.face import Face
 

@@ -7,13 +7,14 @@ Python files that the command runs or imports need no -d: axil finds them.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 
 from axil.base.light import TYPE_CHECKING, Any
 from axil.cli.options import add_json, subcommands
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.stages import StageAdded
     from axil.cli.face import Face
     from axil.formats.project import Stage

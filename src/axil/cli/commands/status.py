@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
@@ -11,6 +9,8 @@ from axil.cli.options import add_json
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.status import DataStatus, ProjectStatus, StageStatus
     from axil.cli.face import Face
 

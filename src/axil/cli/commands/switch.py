@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_experiment, add_force, add_json
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.switch import Switched
     from axil.cli.face import Face
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 
 from axil.base.light import TYPE_CHECKING
@@ -11,6 +10,8 @@ from axil.cli.options import add_force, add_json
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.undo import Logged, Undone
     from axil.cli.face import Face
 

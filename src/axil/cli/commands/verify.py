@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_json
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
+    import argparse
+
     from axil.actions.verify import Verified
     from axil.cli.face import Face
 
