@@ -13,18 +13,17 @@ from axil.base.hashing import Oid
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import Progress
 from axil.errors import AxilError
-from axil.store import faults, parallel
+from axil.store import TEMPORARY_PREFIX, faults, parallel
 from axil.store.files import clone, untouched
-from axil.store.hashing import FORK_FROM, hash_fd
+from axil.store.hashing import hash_fd
 
 if TYPE_CHECKING:
     from axil.store.store import Store
 
-TEMPORARY_PREFIX = ".axil-part-"
-"""How the temporary files beside the placed ones start; a killed process may leave some."""
-
 Item = tuple[Oid, int, str, bool]
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_FORK_FROM_SMALL, _FORK_FROM_LARGE = 4096, 64
+_MUCH = 64 << 20
 
 
 class Placed(NamedTuple):
@@ -44,7 +43,9 @@ def place_files(store: Store, items: Sequence[Item], progress: Progress) -> list
     """
     store.packs.refresh()
     placer = _Placer(store)
-    answers = parallel.run(items, placer.place, progress, many=FORK_FROM)
+    # The kernel serialises much of making small files, so sharing them out pays only when they are very many.
+    many = _FORK_FROM_LARGE if sum(size for _, size, _, _ in items) > _MUCH else _FORK_FROM_SMALL
+    answers = parallel.run(items, placer.place, progress, many=many)
     return [Placed._make(row) for rows in answers for row in rows]
 
 
