@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from operator import lt
 
@@ -45,6 +46,10 @@ class Entry(NamedTuple):
     kind: int
     size: int
     oid: Oid
+
+
+_entry = partial(tuple.__new__, Entry)
+"""An entry straight from a row of four, without the constructor: a directory may have a hundred thousand."""
 
 
 def check_name(name: bytes) -> str:
@@ -88,7 +93,7 @@ def decode(data: bytes) -> tuple[int, list[Entry]]:
         raise Damaged("a directory object is damaged", why)
     sizes = struct.unpack_from(f"<{count}Q", data, sizes_at)
     oids = [data[at : at + OID_SIZE] for at in range(oids_at, names_at, OID_SIZE)]
-    return level, list(map(Entry, names, kinds, sizes, oids))
+    return level, list(map(_entry, zip(names, kinds, sizes, oids, strict=True)))
 
 
 def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
