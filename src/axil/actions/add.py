@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Added(NamedTuple):
-    """A tracked path as it is saved now; `before` is None if it was not tracked."""
+    """A tracked path as it is saved now."""
 
     path: str
     kind: str
@@ -62,13 +62,17 @@ def add(project: Project, paths: Sequence[str], *, progress: Progress = SILENT) 
     moves = file_moves(project, before, {file: read_file(project, file) for file in before})
     if moves:
         data = data_moves((name, tracked_before.get(name), pointer) for name, pointer in saved.items())
-        log(project, "add " + " ".join(names), Step(files=moves, data=data))
-        stage(project.git, [file for file in before if read_file(project, file) is not None])
+        log(project, "add " + " ".join(names), Step(files=moves, data=data, keeps_data=True))
+    # Also if nothing changed: a killed `axil add` may have written pointers that git does not know yet. By force,
+    # because the user's own rules often leave out the whole folder, pointer included.
+    stage(project.git, [file for file in before if read_file(project, file) is not None], force=True)
     return tuple(_added(name, known.get(name), pointer) for name, pointer in saved.items())
 
 
 def _check(project: Project, names: Sequence[str]) -> None:
     """Refuse what somebody else keeps already: git, or a stage."""
+    from shlex import quote
+
     in_git = tracked(project.git, names) if names else set()
     for name in names:
         inside = sorted(path for path in in_git if path == name or path.startswith(name + "/"))
@@ -76,7 +80,7 @@ def _check(project: Project, names: Sequence[str]) -> None:
             raise BadInput(
                 f"{name} is tracked by git already",
                 f"git has {inside[0]}" + (f" and {len(inside) - 1} more files in it" if len(inside) > 1 else ""),
-                f"take it out of git, the files stay: git rm -r --cached {name}   then: axil add {name}",
+                f"take it out of git, the files stay: git rm -r --cached {quote(name)} && axil add {quote(name)}",
             )
         for stage_ in project.file.stages.values():
             for out in stage_.made:

@@ -22,9 +22,14 @@ _TRUNKS = ("main", "master", "trunk")
 def experiments(project: Project) -> dict[str, Experiment]:
     """Every experiment that has a branch or an archived branch, by name; `tip` is its newest commit.
 
-    Branches made with plain git get the nearest experiment they descend from as an inferred parent. Where an archived
-    and a living experiment bear one name, the living one is meant.
+    Branches made with plain git get the nearest experiment they descend from as an inferred parent, which takes a look
+    at the whole history. Where an archived and a living experiment bear one name, the living one is meant.
     """
+    return _with_parents(project, _named(project))
+
+
+def _named(project: Project) -> dict[str, Experiment]:
+    """All experiments, those of plain git without a parent."""
     refs = list_refs(project.git, HEADS, ARCHIVE)
     heads = {ref.removeprefix(HEADS): commit for ref, commit in refs.items() if ref.startswith(HEADS)}
     archived = {ref.removeprefix(ARCHIVE): commit for ref, commit in refs.items() if ref.startswith(ARCHIVE)}
@@ -38,7 +43,7 @@ def experiments(project: Project) -> dict[str, Experiment]:
         if experiment is None or experiment.deleted or experiment.archived != aside:
             experiment = Experiment(name, None, True, "", "", 0.0, "", "", aside, False)
         found[name] = experiment._replace(tip=tip, archived=aside)
-    return _with_parents(project, found)
+    return found
 
 
 def _with_parents(project: Project, found: dict[str, Experiment]) -> dict[str, Experiment]:
@@ -65,7 +70,7 @@ def _ancestry(project: Project, tips: Mapping[str, str]) -> dict[str, list[str]]
 
 def require(project: Project, name: str) -> Experiment:
     """The experiment called `name`. Raises `NotFound`, with close names, if it has no branch."""
-    found = experiments(project)
+    found = _named(project)
     if name in found and not found[name].archived:
         return found[name]
     if name in found:
@@ -73,6 +78,11 @@ def require(project: Project, name: str) -> Experiment:
             f"experiment {name} is archived", "its branch was put aside", f"bring it back: axil restore {name}"
         )
     raise unknown(name, found)
+
+
+def is_experiment(project: Project, name: str) -> bool:
+    """Whether an experiment, living or archived, is called `name`."""
+    return name in _named(project)
 
 
 def unknown(name: str, known: Mapping[str, object]) -> NotFound:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from axil.actions.experiments import HEADS, current, experiments, require
+from axil.actions.experiments import HEADS, current, is_experiment, require
+from axil.actions.moving import Moves, refuse_during_run
 from axil.actions.names import check_new_name
 from axil.actions.outputs import outputs_of, outputs_of_run
-from axil.actions.switch import Moves, carry_out, plan_moves
+from axil.actions.switch import carry_out, plan_switching
 from axil.actions.tracking import changed_pointers
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import AxilError, BadInput
+from axil.errors import BadInput
 from axil.git.commits import commit_tree, identity
-from axil.git.refs import Head, update_refs
+from axil.git.refs import Head
 from axil.journal.operations import RefMove
 
 if TYPE_CHECKING:
@@ -66,29 +67,15 @@ def fork(
     check_new_name(project, name)
     author = identity(project.git)
     commit = _first_commits(project, origin, changes, name)
-    moves = Moves((), ())
+    moves = Moves()
     if source:
         pointers = changed_pointers(project, project.head.commit, commit)
         outputs = outputs_of_run(project, origin.run) if origin.run else outputs_of(project, origin.parent)
-        moves = plan_moves(project, pointers, outputs, force=False, progress=progress)
-    ref, record_id = HEADS + name, project.new_id()
-    update_refs(project.git, [(ref, commit, None)], message=f"axil fork {name}")
-    try:
-        switched = carry_out(
-            project,
-            f"fork {name}",
-            Head(name, commit),
-            moves,
-            refs=(RefMove(ref, None, commit),),
-            records=(record_id,),
-            progress=progress,
-        )
-    except AxilError:
-        if project.head.branch != name:
-            update_refs(project.git, [(ref, None, commit)])
-        raise
+        moves = plan_switching(project, commit, pointers, outputs, force=False, progress=progress)
+    if commit != project.head.commit or not moves.idle:
+        refuse_during_run(project, f"forking {name}")
     record = Fork(
-        id=record_id,
+        id=project.new_id(),
         time=project.clock(),
         author=author,
         name=name,
@@ -97,8 +84,16 @@ def fork(
         run=origin.run,
         hypothesis=why,
     )
-    project.journal.append([record])
-    project.forget()
+    switched = carry_out(
+        project,
+        f"fork {name}",
+        Head(name, commit),
+        moves,
+        refs=(RefMove(HEADS + name, None, commit),),
+        records=(record.id,),
+        then=lambda: project.journal.append([record]),
+        progress=progress,
+    )
     return Forked(name, origin.parent, commit, origin.run, why, tuple(assignments), switched.operation)
 
 
@@ -112,7 +107,7 @@ def _origin(project: Project, source: str) -> _Origin:
                 'make the first one: git add -A && git commit -m "start"',
             )
         return _Origin(parent, project.head.commit)
-    if source in experiments(project):
+    if is_experiment(project, source):
         return _Origin(source, require(project, source).tip)
     kind, name = project.journal.resolve(source)
     if kind == "experiment":

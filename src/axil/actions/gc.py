@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from axil.actions.delete import DELETED
+from axil.actions.lost import adopt
+from axil.actions.moving import refuse_during_run
 from axil.actions.roots import roots
 from axil.actions.switch import SAVED
 from axil.base.ids import is_id, milliseconds
@@ -64,6 +66,10 @@ def collect(
     from axil.store import collect as collector
     from axil.store.trash import empty_trash, list_trash
 
+    if not dry_run:
+        adopt(project)
+    if grace <= 0 and not dry_run:
+        refuse_during_run(project, "collecting everything that nobody needs yet", anywhere=True)
     now = project.clock()
     expired = _expired(project, now)
     live = _live(project, expired, history=not tips)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axil.actions.add import project_path
-from axil.actions.operation import Step, data_moves, log
+from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
+from axil.actions.operation import Step, log
 from axil.actions.tracking import pointers
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.materialise import apply, check
-from axil.data.plan import plan_switch
+from axil.data.materialise import Target
 from axil.errors import NotFound
 from axil.journal.operations import Kept
 
@@ -32,8 +32,8 @@ def materialise(
 ) -> Materialised:
     """Make the tracked data at the absolute `paths` (all, if there are none) what its pointers say.
 
-    Raises `Blocked`, listing paths, before anything
-    is touched if edits would be lost and not `force`.
+    Files that were removed by hand come back too. Raises `Blocked`, listing paths, before anything is touched if
+    edits would be lost and not `force`.
     """
     known = pointers(project)
     here = project.index.all_tracked()
@@ -41,19 +41,15 @@ def materialise(
     for name in names:
         if name not in known:
             raise NotFound(f"{name} is not tracked", "it has no pointer", "axil status lists what is tracked")
-    plans = [
-        plan_switch(project.index, project.store, project.root, name, here.get(name), known[name], progress=progress)
-        for name in names
-    ]
-    if not force:
-        check(plans)
-    moves = data_moves((plan.path, plan.old, plan.new) for plan in plans if not plan.empty)
-    saved: list[Kept] = []
-    if moves:
-        log(project, "materialise " + " ".join(names), Step(data=moves))
-    written = removed = 0
-    for plan in plans:
-        done = apply(project.index, project.store, project.root, plan, force=force, progress=progress)
-        written, removed = written + done.written, removed + done.removed
-        saved += [Kept(f"edits in {one.path}", one.content.oid.hex()) for one in done.saved]
-    return Materialised(tuple(names), written, removed, tuple(saved))
+    refuse_during_run(project, "materialising data")
+    targets = [Target(name, here.get(name), known[name]) for name in names]
+    moves = plan_moves(project, targets, force=force, progress=progress)
+    # What was materialised as the pointer says and is damaged now: those paths are compared with the disk.
+    settled = [plan.path for plan in moves.plans if plan.empty and not plan.unsaved]
+    mending = Moves(tuple(plan_repair(project, settled, known, force=force, progress=progress)))
+    plans = (*moves.plans, *mending.plans)
+    kept = saved(project, plans, progress)
+    if moves.logged or kept:
+        log(project, "materialise " + " ".join(names), Step(data=moves.logged, saved=kept))
+    done = carry(project, moves, progress), carry(project, mending, progress)
+    return Materialised(tuple(names), sum(one[0] for one in done), sum(one[1] for one in done), kept)

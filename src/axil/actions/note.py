@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from axil.actions.experiments import experiments
+from axil.actions.experiments import is_experiment
 from axil.actions.operation import Step, perform
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import BadInput
@@ -26,6 +26,6 @@ def note(project: Project, target: str, text: str) -> Noted:
     text = text.strip()
     if not text:
         raise BadInput("the note is empty", "", f'write it in quotes: axil note {target} "what you saw"')
-    kind, name = ("experiment", target) if target in experiments(project) else project.journal.resolve(target)
+    kind, name = ("experiment", target) if is_experiment(project, target) else project.journal.resolve(target)
     perform(project, f"note {name}", Step(records=(lambda stamp: Note(**stamp, target=name, text=text),)))
     return Noted(kind, name, text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from axil.base.light import TYPE_CHECKING, Any, NamedTuple
+from axil.errors import AxilError
 from axil.formats.pointer import Pointer
 from axil.git.commits import identity
 from axil.git.refs import Head, update_refs
@@ -16,6 +17,9 @@ from axil.journal.operations import DataMove, FileMove, GitFile, Kept, Operation
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord
     from axil.project import Project
+
+KEEPS_DATA = "keeps data"
+"""The note of operations that move no data in the work tree, see `Step.keeps_data`."""
 
 Stamp = dict[str, Any]
 """The fields every record has: id, time, author."""
@@ -34,6 +38,8 @@ class Step(NamedTuple):
     move_refs: Callable[[], None] | None = None
     """Moves the refs instead of a plain ref update, where git itself does more with them."""
     undoes: str = ""
+    keeps_data: bool = False
+    """The data itself stays where it is (`axil add`, `axil rm --keep`): only what the index knows of it moves."""
 
 
 def perform(project: Project, command: str, step: Step) -> Operation:
@@ -49,7 +55,8 @@ def perform(project: Project, command: str, step: Step) -> Operation:
             step.move_refs()
         elif step.refs:
             update_refs(project.git, [(ref, new, old) for ref, old, new in step.refs], message=f"axil {command}")
-    except BaseException:
+    except AxilError:
+        # Only a refusal: whether a Ctrl-C came before or after the refs moved, nobody knows, so undo must know of it.
         project.operations.discard(operation.id)
         raise
     if records:
@@ -60,18 +67,21 @@ def perform(project: Project, command: str, step: Step) -> Operation:
 
 def log(project: Project, command: str, step: Step, records: Sequence[str] = ()) -> Operation:
     """Write the operation to the log and nothing else, for actions that move things themselves."""
+    # What lies in the work tree belongs to the branch it was changed on: undo must not bring it to another one.
+    head = step.head or ((project.head, project.head) if step.data or step.files else None)
     operation = Operation(
         id=project.new_id(),
         time=project.clock(),
         command=f"axil {command}",
         worktree=project.repository.worktree_id,
         refs=step.refs,
-        head=step.head,
+        head=head,
         data=step.data,
         files=step.files,
         records=tuple(records),
         saved=step.saved,
         undoes=step.undoes,
+        note=KEEPS_DATA if step.keeps_data else "",
     )
     project.operations.append(operation)
     return operation
@@ -79,7 +89,8 @@ def log(project: Project, command: str, step: Step, records: Sequence[str] = ())
 
 def data_moves(moves: Iterable[tuple[str, Pointer | None, Pointer | None]]) -> tuple[DataMove, ...]:
     """(path, old, new) in the form of the log; what stays the same is left out."""
-    return tuple(DataMove(path, _written(old), _written(new)) for path, old, new in moves if old != new)
+    written = [DataMove(path, _written(old), _written(new)) for path, old, new in moves]
+    return tuple(move for move in written if move.old != move.new)
 
 
 def file_moves(

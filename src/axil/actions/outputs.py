@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from axil.actions.experiments import experiments
 from axil.base.light import TYPE_CHECKING
 from axil.pipeline.planner import pointers
 
 if TYPE_CHECKING:
     from axil.formats.pointer import Pointer
+    from axil.journal.rows import Experiment
     from axil.project import Project
 
 
@@ -15,7 +19,9 @@ def outputs_of(project: Project, name: str) -> dict[str, Pointer]:
 
     Without a run of its own it shows what it was forked from: that run, or its parent's outputs.
     """
-    known = project.journal.experiments()
+    known: Mapping[str, Experiment] = project.journal.experiments()
+    if name not in known or known[name].inferred:
+        known = experiments(project)  # Made with plain git: its parent is inferred.
     seen: set[str] = set()
     here: str | None = name
     while here is not None and here not in seen:

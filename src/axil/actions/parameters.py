@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axil.base.atomic import write_atomic
-from axil.base.light import TYPE_CHECKING
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import BadInput, NotFound
 from axil.formats import params
 
@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from axil.project import Project
 
 
-def edited(project: Project, changes: Sequence[Assignment]) -> tuple[str, bytes, bytes]:
-    """(params file, its bytes now, its bytes with `changes`); raises `BadInput` for unknown keys, changes nothing."""
+class Edit(NamedTuple):
+    """The params file, its bytes now, and its bytes with the changes."""
+
+    path: str
+    old: bytes
+    new: bytes
+
+
+def edited(project: Project, changes: Sequence[Assignment]) -> Edit:
+    """What `changes` make of the params file; raises `BadInput` for unknown keys, changes nothing."""
     path = _file(project)
     with open(project.path(path), "rb") as file:
         old = file.read()
-    return path, old, _assigned(old, path, changes)
+    return Edit(path, old, _assigned(old, path, changes))
 
 
 def write(project: Project, path: str, data: bytes) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from axil.actions.experiments import ARCHIVE, HEADS
-from axil.actions.tracking import begin_pointer_files, pointers_at
+from axil.actions.tracking import PATTERN, begin_pointer_files, pointers_at
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.data.index import WorkTreeIndex
-from axil.data.pointers import data_path, read_pointer
+from axil.data.pointers import data_path, is_pointer, read_pointer
 from axil.errors import AxilError, BadInput, NotFound
 from axil.formats.pointer import SUFFIX, Pointer, parse
 from axil.git.catfile import CatFile
 from axil.git.history import blobs_at
-from axil.git.process import Git
+from axil.git.process import GLOBS, Git
 from axil.git.refs import list_refs
 from axil.git.repository import git_dirs
 from axil.git.worktree import list_worktrees
@@ -46,8 +46,8 @@ def roots(project: Project, *, history: bool = True, without: Iterable[str] = ()
     found += _of_refs(project, refs, problems, history=history)
     found += [Root(one.oid, f"run {one.run} {one.stage} {one.path}".rstrip()) for one in project.journal.outputs()]
     found += _of_work_trees(project, problems)
-    found += _of_live_runs(project)
-    found += _of_operations(project)
+    found += _of_live_runs(project, problems)
+    found += _of_operations(project, problems)
     return found, problems
 
 
@@ -69,16 +69,8 @@ def _of_refs(project: Project, refs: dict[str, str], problems: list[str], *, his
     else:
         revisions = {commit for ref, commit in refs.items() if ref == Journal.REF}
     blobs = blobs_at(project.git, f"*{SUFFIX}", sorted(revisions))
-    with CatFile(project.git) as cat:
-        for blob, found_blob in zip(blobs, cat.read_many(list(blobs)), strict=True):
-            path = min(blobs[blob])
-            try:
-                pointer = parse(found_blob.data if found_blob else b"", path)
-            except BadInput as error:
-                problems.append(f"{error.what}: {error.why} (git blob {blob[:12]})")
-                continue
-            found.append(Root(pointer.oid, f"{data_path(path)} in an older commit or a run", pointer))
-    return found
+    paths = {blob: min(paths) for blob, paths in blobs.items()}
+    return found + _of_blobs(project.git, paths, "in an older commit or a run", problems)
 
 
 def _reflog(project: Project) -> set[str]:
@@ -99,7 +91,9 @@ def _of_work_trees(project: Project, problems: list[str]) -> list[Root]:
     for place in list_worktrees(project.git):
         if place.prunable or not os.path.isdir(place.path):
             continue
-        for name in begin_pointer_files(Git(place.path))():
+        git = Git(place.path)
+        found += _staged(git, place.path, problems)
+        for name in begin_pointer_files(git)():
             try:
                 pointer = read_pointer(place.path, data_path(name))
             except NotFound:
@@ -111,24 +105,61 @@ def _of_work_trees(project: Project, problems: list[str]) -> list[Root]:
     return found
 
 
-def _of_live_runs(project: Project) -> list[Root]:
-    """Outputs of finished stages of runs that are not in the journal yet."""
+def _staged(git: Git, place: str, problems: list[str]) -> list[Root]:
+    """What pointers in the index of a work tree say: staged, and perhaps changed again since."""
+    lines = git.fields("ls-files", "--stage", "-z", "--full-name", "--", PATTERN, env=GLOBS)
+    entries = [line.partition("\t") for line in lines]
+    blobs = {meta.split(" ")[1]: path for meta, _, path in entries}
+    return _of_blobs(git, blobs, f"staged in {place}", problems)
+
+
+def _of_blobs(git: Git, blobs: Mapping[str, str], where: str, problems: list[str]) -> list[Root]:
+    """What the pointer files in git's `blobs` (id -> path) need."""
+    found: list[Root] = []
+    with CatFile(git) as cat:
+        for (blob, path), content in zip(blobs.items(), cat.read_many(list(blobs)), strict=True):
+            if not is_pointer(path):
+                continue
+            try:
+                pointer = parse(content.data if content else b"", path)
+            except BadInput as error:
+                problems.append(f"{error.what}: {error.why} (git blob {blob[:12]})")
+                continue
+            found.append(Root(pointer.oid, f"{data_path(path)} {where}", pointer))
+    return found
+
+
+def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
+    """Outputs of finished stages, logs and series of runs that are not in the journal yet."""
     if not os.path.isdir(project.runs_folder):
         return []
     from axil.runs import rundir
 
     found: list[Root] = []
     for run in rundir.ids(project.runs_folder):
-        for stage in rundir.RunDir(os.path.join(project.runs_folder, run)).state().stages.values():
+        try:
+            state = rundir.RunDir(os.path.join(project.runs_folder, run)).state()
+        except AxilError as error:
+            problems.append(f"run {run}: {error.what}: {error.why}")
+            continue
+        stages = [*state.stages.values(), *(state.run.stages if state.run else ())]
+        for stage in stages:
             found += [
                 Root(bytes.fromhex(out.oid), f"run {run} {stage.name} {path}") for path, out in stage.outs.items()
             ]
+        oids = {stage.log for stage in stages} | {state.run.series if state.run else ""}
+        found += [Root(bytes.fromhex(oid), f"run {run}") for oid in oids if oid]
     return found
 
 
-def _of_operations(project: Project) -> list[Root]:
+def _of_operations(project: Project, problems: list[str]) -> list[Root]:
     found: list[Root] = []
-    for one in project.operations.list():
+    try:
+        operations = project.operations.list()
+    except AxilError as error:
+        problems.append(f"{error.what}: {error.why}; {error.hint}")
+        return []
+    for one in operations:
         texts = [text for _, old, new in one.data for text in (old, new) if text is not None]
         texts += [oid for _, oid in one.saved if len(oid) == 64]
         found += [Root(bytes.fromhex(text.rpartition(":")[2]), f"undoing “{one.command}”") for text in texts]

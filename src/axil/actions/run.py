@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from axil.actions import parameters
+from axil.actions.experiments import current
 from axil.actions.lost import adopt
 from axil.actions.operation import Step, data_moves, file_moves, log
 from axil.actions.planning import graph, planner
@@ -15,10 +16,13 @@ from axil.base.clutter import is_clutter
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.ignore import ensure_ignored
+from axil.errors import Blocked
 from axil.formats.pointer import Pointer
 from axil.git.commits import commit, identity, stage
+from axil.git.refs import BRANCHES, Head
 from axil.git.snapshot import snapshot_tree
 from axil.git.worktree import ignored, tracked
+from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params
 from axil.runs.events import OnEvent, ignore
@@ -27,7 +31,6 @@ from axil.runs.execute import Handles, Outcome, Request, execute
 if TYPE_CHECKING:
     from axil.formats.params import Assignment, Value
     from axil.formats.record import Run
-    from axil.journal.operations import DataMove, Operation
     from axil.pipeline.graph import Graph
     from axil.project import Project
 
@@ -56,8 +59,8 @@ def plan(
     whole = graph(project, known)
     chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
     if changes:
-        path, _, data = parameters.edited(project, changes)
-        chosen.params = Params(path, _flat(data, path))
+        edit = parameters.edited(project, changes)
+        chosen.params = Params(edit.path, _flat(edit.new, edit.path))
     return tuple(StageStatus(one.stage, one.action, one.reason) for one in chosen.plan_all(targets))
 
 
@@ -80,14 +83,20 @@ def run(
     parameter is wrong.
     """
     changes = _parse(assignments)
+    if message:
+        current(project, "axil run -m")
     adopted = tuple(one.id for one in adopt(project))
     author = identity(project.git)
     known = pointers(project)
-    operation = _assign(project, changes)
     whole = graph(project, known)
+    edit = parameters.edited(project, changes) if changes else None
     chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
+    if edit:
+        chosen.params = Params(edit.path, _flat(edit.new, edit.path))
     chosen.check(whole.subset(targets))
-    committed = _commit(project, whole, message) if message else ""
+    # Here everything that could be wrong has been looked at; from here on things change.
+    trace = _Trace(project, edit)
+    committed = _commit(project, whole, trace, message) if message else ""
     left_out: list[tuple[str, int]] = []
 
     def snapshot() -> str:
@@ -100,14 +109,55 @@ def run(
     request = Request(project.new_id(), author, host, head.branch or "", head.commit or "", message, tuple(targets))
     handles = Handles(chosen, project.store, project.journal, project.runs_folder, project.clock, on_event, progress)
     before = project.index.all_tracked()
-    outcome = execute(handles, request, snapshot=snapshot, jobs=jobs)
-    data = _note_outputs(project, outcome, before)
-    if operation:
-        project.operations.append(operation._replace(data=data))
-    elif data:
-        log(project, "run", Step(data=data))
+    try:
+        outcome = execute(handles, request, snapshot=snapshot, jobs=jobs)
+    except Blocked:
+        # Refused before anything ran: another run writes the same outputs, or a merge is not resolved.
+        trace.take_back()
+        raise
+    trace.finish(_note_outputs(project, outcome, before), outcome)
     saved = tuple(one.path for one in outcome.saved)
     return RunResult(outcome.run, outcome.recorded, committed, tuple(left_out), adopted, saved)
+
+
+class _Trace:
+    """What a run changes besides its record, for `axil undo`: parameters, a commit, outputs.
+
+    It is in the operation log before each change, and completed with what the run made at its end.
+    """
+
+    def __init__(self, project: Project, edit: parameters.Edit | None) -> None:
+        self._project = project
+        self._edit = edit if edit and edit.old != edit.new else None
+        self._operation: Operation | None = None
+        if self._edit:
+            path, old, new = self._edit
+            self._operation = log(project, "run", Step(files=file_moves(project, {path: old}, {path: new})))
+            parameters.write(project, path, new)
+
+    def committed(self, before: Head, after: Head) -> None:
+        """A commit was made on the branch of `after`."""
+        ref = RefMove(f"{BRANCHES}{after.branch}", before.commit, after.commit)
+        refs = (ref,) if after.branch else ()
+        if self._operation:
+            self._operation = self._operation._replace(refs=refs, head=(before, after))
+            self._project.operations.append(self._operation)
+        else:
+            self._operation = log(self._project, "run", Step(refs=refs, head=(before, after)))
+
+    def take_back(self) -> None:
+        """Undo the edit of the parameters: the run did not begin. A commit stays."""
+        if self._edit and self._operation and not self._operation.refs:
+            parameters.write(self._project, self._edit.path, self._edit.old)
+            self._project.operations.discard(self._operation.id)
+
+    def finish(self, data: tuple[DataMove, ...], outcome: Outcome) -> None:
+        """The run is over and has made `data`."""
+        kept = tuple(Kept(f"what was in {one.path}", one.pointer.oid.hex()) for one in outcome.saved)
+        if self._operation:
+            self._project.operations.append(self._operation._replace(data=data, saved=kept))
+        elif data:
+            log(self._project, "run", Step(data=data, saved=kept))
 
 
 def _parse(assignments: Sequence[str]) -> list[Assignment]:
@@ -118,18 +168,6 @@ def _parse(assignments: Sequence[str]) -> list[Assignment]:
     return [parse_assignment(text) for text in assignments]
 
 
-def _assign(project: Project, changes: Sequence[Assignment]) -> Operation | None:
-    """Edit the params file; the operation that can take it back, None if nothing had to change."""
-    if not changes:
-        return None
-    path, old, new = parameters.edited(project, changes)
-    if old == new:
-        return None
-    operation = log(project, "run", Step(files=file_moves(project, {path: old}, {path: new})))
-    parameters.write(project, path, new)
-    return operation
-
-
 def _forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
     """With `force`, the named stages run in any case; all stages if none is named."""
     if not force:
@@ -137,7 +175,7 @@ def _forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
     return set(targets) if targets else set(whole.stages)
 
 
-def _commit(project: Project, whole: Graph, message: str) -> str:
+def _commit(project: Project, whole: Graph, trace: _Trace, message: str) -> str:
     """Commit everything a snapshot would hold, with the user's hooks; "" if nothing had changed."""
     from axil.git.worktree import status
 
@@ -146,8 +184,11 @@ def _commit(project: Project, whole: Graph, message: str) -> str:
     left_out = {path for path, _ in snapshot_tree(project.git, project.head, status=state).skipped}
     new = [path for path in state.untracked if path not in left_out and not path.endswith("/") and not is_clutter(path)]
     stage(project.git, [entry.path for entry in state.entries] + new)
+    before = project.head
     made = commit(project.git, message) or ""
     project.forget()
+    if made:
+        trace.committed(before, project.head)
     return made
 
 

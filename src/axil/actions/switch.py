@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
+from axil.actions.checkout import check_out
 from axil.actions.experiments import require
-from axil.actions.operation import Step, data_moves, log
+from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
+from axil.actions.operation import Step, log
 from axil.actions.outputs import outputs_of
 from axil.actions.tracking import changed_pointers, pointers
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.materialise import apply, check, rescue
-from axil.data.plan import Plan, plan_switch
-from axil.errors import NotFound
-from axil.git.branches import switch as git_switch
-from axil.git.refs import Head
+from axil.data.materialise import Target
+from axil.errors import AxilError, NotFound
+from axil.git.refs import Head, update_refs
 from axil.journal.operations import Kept, RefMove
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from axil.project import Project
 
 SAVED = "refs/axil/saved/"
-EDITS = {"file": "edit of the file ", "tree": "edits in the folder "}
-"""How a `Kept` of data begins; the path follows."""
+SAVED_CODE = "uncommitted code"
+"""How a `Kept` of code begins; its oid is a commit under `SAVED`."""
 
 
 class Switched(NamedTuple):
-    """Where we are now, and what it took. `saved` says what `--force` put aside, and where."""
+    """Where we are now, and what it took. `saved` says what was put aside before it was overwritten."""
 
     experiment: str
     before: str | None
@@ -41,30 +42,26 @@ class Switched(NamedTuple):
     """What a failing post-checkout hook of the user said."""
 
 
-class Moves(NamedTuple):
-    """The data side of a switch, planned and checked but not begun."""
-
-    plans: tuple[Plan, ...]
-    unavailable: tuple[str, ...]
-
-
 def switch(project: Project, name: str, *, force: bool = False, progress: Progress = SILENT) -> Switched:
     """Check out the experiment `name` with its tracked data and the outputs of its newest good run.
 
-    The current name brings data and outputs back in line. Uncommitted code is carried along as git does. Raises
-    `Blocked`, listing paths, before anything is touched if edits would be lost; with `force` they are saved first.
+    The current name brings back what is missing of data and outputs. Uncommitted code is carried along as git does.
+    Raises `Blocked`, listing paths, before anything is touched if edits would be lost; with `force` they are saved
+    first. Also raises it while a run is using the work tree.
     """
     name = _previous(project) if name == "-" else name
     tip = require(project, name).tip
-    before = project.head
-    same = before.branch == name
-    changes = {} if same else changed_pointers(project, before.commit, tip)
-    moves = plan_moves(project, changes, outputs_of(project, name), force=force, progress=progress)
+    refuse_during_run(project, f"switching to {name}")
+    if project.head.branch == name:
+        return _bring_back(project, name, force, progress)
+    changes = changed_pointers(project, project.head.commit, tip)
+    moves = plan_switching(project, tip, changes, outputs_of(project, name), force=force, progress=progress)
     return carry_out(project, f"switch {name}", Head(name, tip), moves, force=force, progress=progress)
 
 
-def plan_moves(
+def plan_switching(
     project: Project,
+    commit: str,
     changes: Mapping[str, Pointer | None],
     outputs: Mapping[str, Pointer],
     *,
@@ -73,31 +70,21 @@ def plan_moves(
 ) -> Moves:
     """Plan tracked data to `changes` (what they do not name stays at its pointer) and all outputs to `outputs`.
 
-    Raises `Blocked` for unsaved edits unless `force`, `NotFound` for tracked data that is not in the store.
+    `commit` is where HEAD is going. Raises what `plan_moves` raises.
     """
     here = project.index.all_tracked()
     now = pointers(project)
     data = {**now, **changes}
-    outs = {path: None for path in here if path not in data} | {
-        path: pointer for path, pointer in outputs.items() if path not in data
-    }
-    plans: list[Plan] = []
-    unavailable: list[str] = []
-    for path, new in {**data, **outs}.items():
-        old = here.get(path)
-        if path in data and old is None and path in now and path not in changes:
-            continue  # Never materialised here and not touched by this switch: `axil materialise` does that.
-        try:
-            plan = plan_switch(project.index, project.store, project.root, path, old, new, progress=progress)
-        except NotFound:
-            if path in data:
-                raise
-            unavailable.append(path)
-            continue
-        plans.append(plan)
-    if not force:
-        check(plans)
-    return Moves(tuple(plans), tuple(unavailable))
+    # Data that was never brought here and is the same over there is left to `axil materialise`.
+    targets = [
+        Target(path, here.get(path), new)
+        for path, new in data.items()
+        if path in changes or path in here or path not in now
+    ]
+    outs: dict[str, Pointer | None] = {path: None for path in here if path not in data}
+    outs |= {path: pointer for path, pointer in outputs.items() if path not in data}
+    targets += [Target(path, here.get(path), new) for path, new in outs.items()]
+    return plan_moves(project, targets, outputs=outs, commit=commit, force=force, progress=progress)
 
 
 def carry_out(
@@ -109,53 +96,64 @@ def carry_out(
     force: bool = False,
     refs: tuple[RefMove, ...] = (),
     records: Sequence[str] = (),
+    then: Callable[[], object] = lambda: None,
     progress: Progress = SILENT,
 ) -> Switched:
-    """Let git switch to the branch of `target`, log the operation, then move the data as planned.
+    """Log the operation, make `refs`, let git switch to the branch of `target`, call `then`, move the data.
 
-    git goes first: if it refuses, nothing has happened. After a crash behind it, the same switch again finishes.
+    If git refuses, nothing has happened. After a crash the same switch again finishes, and `axil undo` knows of it.
     """
     before = project.head
     assert target.branch is not None
-    saved: tuple[Kept, ...] = ()
+    moved = before.branch != target.branch
+    code = _save_code(project) if force and moved else ()
+    kept = code + saved(project, moves.plans, progress)
+    step = Step(refs=refs, head=(before, target) if moved else None, data=moves.logged, saved=kept)
+    operation = log(project, command, step, records) if moved or step.data or kept else None
     message = ""
-    if before.branch != target.branch:
-        saved = _save_code(project) if force else ()
-        message = git_switch(project.git, target.branch, discard=bool(saved))
-    project.forget()
-    step = Step(
-        refs=refs,
-        head=(before, project.head) if before != project.head else None,
-        data=data_moves((plan.path, plan.old, plan.new) for plan in moves.plans),
-        saved=saved + tuple(_rescue(project, plan) for plan in moves.plans if plan.unsaved),
-    )
-    operation = log(project, command, step, records) if step.head or step.data or step.refs else None
-    written = removed = 0
-    for plan in moves.plans:
-        done = apply(project.index, project.store, project.root, plan, force=force, progress=progress)
-        written, removed = written + done.written, removed + done.removed
-    return Switched(
-        target.branch,
-        before.branch,
-        written,
-        removed,
-        moves.unavailable,
-        step.saved,
-        operation.id if operation else "",
-        message,
-    )
+    if moved:
+        try:
+            update_refs(project.git, [(ref, new, old) for ref, old, new in refs], message=f"axil {command}")
+            message = _go(project, target, refs, discard=bool(code))
+        except AxilError:
+            if operation:
+                project.operations.discard(operation.id)
+            raise
+        project.forget()
+    then()
+    written, removed = carry(project, moves, progress)
+    name = operation.id if operation else ""
+    return Switched(target.branch, before.branch, written, removed, moves.unavailable, kept, name, message)
 
 
-def _rescue(project: Project, plan: Plan) -> Kept:
-    """Save the edits that `plan` overwrites, so that the operation can name them before they go."""
-    content = rescue(project.store, project.root, plan).content
-    return Kept(f"{EDITS[content.kind]}{plan.path}", content.oid.hex())
+def _go(project: Project, target: Head, refs: tuple[RefMove, ...], *, discard: bool) -> str:
+    """Check `target` out; the refs made for it go again if git refuses."""
+    try:
+        return check_out(project, target, discard=discard)
+    except AxilError:
+        update_refs(project.git, [(ref, old, new) for ref, old, new in refs])
+        raise
+
+
+def _bring_back(project: Project, name: str, force: bool, progress: Progress) -> Switched:
+    """Stay, and bring data and outputs in line: what is outdated, and what was removed by hand."""
+    tip = project.head.commit or ""
+    moves = plan_switching(project, tip, {}, outputs_of(project, name), force=force, progress=progress)
+    done = carry_out(project, f"switch {name}", project.head, moves, force=force, progress=progress)
+    here = project.index.all_tracked()
+    mending = []
+    for path in here:
+        with suppress(NotFound):  # An output that the store has no more: the next run makes it again.
+            mending += plan_repair(project, [path], here, force=True, progress=progress)
+    # Edits are no reason to refuse here: they stay, as git keeps them when one switches to where one is.
+    whole = Moves(tuple(plan for plan in mending if not plan.unsaved))
+    written, removed = carry(project, whole, progress)
+    return done._replace(written=done.written + written, removed=done.removed + removed)
 
 
 def _save_code(project: Project) -> tuple[Kept, ...]:
     """Keep uncommitted code as a commit under refs/axil/saved/; nothing if the work tree is clean."""
     from axil.errors import Blocked
-    from axil.git.refs import update_refs
     from axil.git.worktree import commit_tree, snapshot_tree
 
     snapshot = snapshot_tree(project.git, project.head, max_untracked=1 << 62)
@@ -174,7 +172,7 @@ def _save_code(project: Project) -> tuple[Kept, ...]:
     )
     ref = f"{SAVED}{project.new_id()}"
     update_refs(project.git, [(ref, commit, None)])
-    return (Kept(f"uncommitted code ({ref})", commit),)
+    return (Kept(f"{SAVED_CODE} ({ref})", commit),)
 
 
 def _previous(project: Project) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from axil.actions.roots import Root, roots
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from axil.actions.roots import roots
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
+from axil.store.collect import closure, parents
 from axil.store.verify import verify as verify_store
 
 if TYPE_CHECKING:
@@ -12,8 +16,11 @@ if TYPE_CHECKING:
     from axil.project import Project
 
 
+SHOWN = 5
+
+
 class DamagedObject(NamedTuple):
-    """Stored bytes that are not what they should be; `needed_by` says for what, as far as it is a whole path."""
+    """Stored bytes that are not what they should be; `needed_by` names the first few who need them."""
 
     path: str
     oid: str
@@ -49,26 +56,30 @@ def verify(project: Project, *, progress: Progress = SILENT) -> Verified:
     users: dict[Oid, list[str]] = {}
     for root in found:
         users.setdefault(root.oid, []).append(root.needed_by)
-    damaged = tuple(DamagedObject(one.path, one.oid, one.why, _names(users, one.oid)) for one in report.faults)
-    missing = _missing(project, found, users)
+    needed = closure(project.store, users)
+    gone = project.store.missing(needed.live)
+    damage = {bytes.fromhex(one.oid): one for one in report.faults if one.oid}
+    named = _needed_by(project, users, gone | damage.keys())
+    damaged = tuple(
+        DamagedObject(one.path, one.oid, one.why, named.get(bytes.fromhex(one.oid), ())) for one in report.faults
+    )
+    missing = tuple(MissingObject(oid.hex(), named.get(oid, ())) for oid in sorted(gone))
     sound = not (damaged or missing or problems)
     return Verified(report.objects, report.bytes, len(users), damaged, missing, tuple(problems), sound)
 
 
-def _names(users: dict[Oid, list[str]], oid: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(users.get(bytes.fromhex(oid), ())))[:5]
-
-
-def _missing(project: Project, found: list[Root], users: dict[Oid, list[str]]) -> tuple[MissingObject, ...]:
-    """What the roots need and is not here; only if something is, each root is asked alone, to name it."""
-    from axil.store.collect import closure
-
-    needed = closure(project.store, users)
-    gone = project.store.missing(needed.live)
-    if not gone:
-        return ()
-    missing: dict[Oid, list[str]] = {oid: [] for oid in gone}
-    for oid, names in users.items():
-        for one in closure(project.store, [oid]).live & gone:
-            missing[one] += names
-    return tuple(MissingObject(oid.hex(), tuple(dict.fromkeys(names))[:5]) for oid, names in sorted(missing.items()))
+def _needed_by(project: Project, users: Mapping[Oid, list[str]], bad: AbstractSet[Oid]) -> dict[Oid, tuple[str, ...]]:
+    """For each of the `bad` objects the first few who need it, from one walk up: each tree is looked into once."""
+    if not bad:
+        return {}
+    above = parents(project.store, users)
+    found = {}
+    for oid in bad:
+        seen, todo, names = {oid}, [oid], dict[str, None]()
+        while todo and len(names) < SHOWN:
+            one = todo.pop()
+            names |= dict.fromkeys(users.get(one, ()))
+            todo += (more := above.get(one, set()) - seen)
+            seen |= more
+        found[oid] = tuple(names)[:SHOWN]
+    return found

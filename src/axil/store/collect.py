@@ -103,6 +103,23 @@ def closure(store: Store, roots: Iterable[Oid]) -> Closure:
     return Closure(live, store.missing(live) | gone, damaged)
 
 
+def parents(store: Store, roots: Iterable[Oid]) -> dict[Oid, set[Oid]]:
+    """Each object reachable from `roots` -> the trees that name it; what cannot be read names nothing."""
+    above: dict[Oid, set[Oid]] = {}
+    visited: set[tuple[Oid, bool]] = set()
+    queue = [(oid, False) for oid in roots]
+    while queue:
+        oid, is_tree = queue.pop()
+        if (oid, is_tree) in visited:
+            continue
+        visited.add((oid, is_tree))
+        for entry in _children(store, oid, is_tree, set(), set()):
+            above.setdefault(entry.oid, set()).add(oid)
+            if entry.kind in (tree.DIR[0], tree.NODE[0]):
+                queue.append((entry.oid, True))
+    return above
+
+
 def _children(store: Store, oid: Oid, is_tree: bool, gone: set[Oid], damaged: set[Oid]) -> list[tree.Entry]:
     try:
         if not is_tree and store.packs.find(oid) is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_force, add_json, add_paths
+from axil.cli.style import safe
 
 if TYPE_CHECKING:
     import argparse
@@ -33,4 +34,4 @@ def render(face: Face, value: Materialised) -> None:
         f"{written} written, {removed} removed" if value.written or value.removed else "all data is as its pointers say"
     )
     for kept in value.saved:
-        face.note(f"{kept.description}: saved as {kept.oid[:12]}; axil undo brings them back")
+        face.note(f"saved first: {safe(kept.description)}, {kept.oid[:12]}; `axil undo` brings it back")

@@ -32,4 +32,6 @@ def run(args: argparse.Namespace, face: Face) -> int:
 def render(face: Face, values: tuple[Removed, ...]) -> None:
     for one in values:
         face.line(f"{safe(one.path)} is no longer tracked{'' if one.kept else ', and removed'}")
+        for kept in one.saved:
+            face.note(f"saved first: {safe(kept.description)}, {kept.oid[:12]}; `axil undo` brings it back")
     face.hint("axil undo brings it back")

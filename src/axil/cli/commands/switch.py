@@ -41,6 +41,6 @@ def render(face: Face, value: Switched) -> None:
     for path in value.unavailable:
         face.warn(f"{path} is not in the store any more; `axil run` makes it again")
     for kept in value.saved:
-        face.note(f"saved first: {kept.description}, {kept.oid[:12]}; `axil undo` brings it back")
+        face.note(f"saved first: {safe(kept.description)}, {kept.oid[:12]}; `axil undo` brings it back")
     if value.message:
         face.warn(value.message)

@@ -37,6 +37,8 @@ def render(face: Face, value: Undone) -> None:
     face.line(f"undid: {safe(value.command)}")
     for words in value.restored:
         face.line(face.style.dim(f"  {safe(words)}"))
+    for kept in value.saved:
+        face.note(f"saved first: {safe(kept.description)}, {kept.oid[:12]}")
 
 
 def render_list(face: Face, values: tuple[Logged, ...]) -> None:

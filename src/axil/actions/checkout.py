@@ -1,0 +1,99 @@
+"""Let git check something out, kindly to `.gitignore` files in which only axil's own lines are new."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+
+from axil.actions.operation import read_file
+from axil.base.atomic import write_atomic
+from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.data.ignore import NAME, ensure_lines, without_own
+from axil.errors import Blocked
+from axil.git.branches import switch as git_switch
+
+if TYPE_CHECKING:
+    from axil.git.refs import Head
+    from axil.project import Project
+
+
+class _Aside(NamedTuple):
+    """A `.gitignore` on its way to another commit: its bytes now and in HEAD, axil's lines, whether it was staged."""
+
+    path: str
+    now: bytes
+    committed: bytes | None
+    own: frozenset[bytes]
+    staged: bool
+
+
+def check_out(project: Project, target: Head, *, discard: bool = False) -> str:
+    """Check out the branch of `target` (or its commit, detached); what a failing hook of the user said, normally "".
+
+    `axil run` and `axil add` write `.gitignore` lines that may not be committed yet. Where only these keep git from
+    switching, they are carried along. Raises what `git.branches.switch` raises, changing nothing.
+    """
+    name, detach = target.branch or target.commit or "", target.branch is None
+    try:
+        return git_switch(project.git, name, detach=detach, discard=discard)
+    except Blocked as error:
+        files = _own_only(project, error.paths)
+        if not files:
+            raise
+    with _aside(project, files):
+        message = git_switch(project.git, name, detach=detach)
+    for one in files:
+        ensure_lines(project.root, one.path, one.own)
+    _stage(project, [one.path for one in files if one.staged])
+    return message
+
+
+def _own_only(project: Project, paths: Sequence[str]) -> list[_Aside]:
+    """The files at `paths`; none unless each is a `.gitignore` in which only axil's lines differ from HEAD's."""
+    if not paths or any(os.path.basename(path) != NAME for path in paths):
+        return []
+    from axil.git.catfile import CatFile
+    from axil.git.worktree import status
+
+    staged = {entry.path for entry in status(project.git, untracked="no").entries if entry.staged}
+    found = []
+    with CatFile(project.git) as cat:
+        for path in paths:
+            now, committed = read_file(project, path), cat.blob(f"HEAD:{path}")
+            if now is None:
+                return []
+            rest, own = without_own(now)
+            before, known = without_own(committed or b"")
+            if rest != before:
+                return []
+            found.append(_Aside(path, now, committed, own - known, path in staged))
+    return found
+
+
+@contextlib.contextmanager
+def _aside(project: Project, files: Sequence[_Aside]) -> Iterator[None]:
+    """The files as HEAD has them, for git; as they were if git refuses for another reason."""
+    try:
+        for one in files:
+            _write(project, one.path, one.committed)
+        _stage(project, [one.path for one in files if one.staged])
+        yield
+    except BaseException:
+        for one in files:
+            _write(project, one.path, one.now)
+        _stage(project, [one.path for one in files if one.staged])
+        raise
+
+
+def _write(project: Project, path: str, data: bytes | None) -> None:
+    if data is None:
+        os.unlink(project.path(path))
+    else:
+        write_atomic(project.path(path), data)
+
+
+def _stage(project: Project, paths: Sequence[str]) -> None:
+    from axil.git.worktree import stage
+
+    stage(project.git, paths)
