@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from axil.base.clock import Clock, system_clock
-from axil.base.ids import new_id
-from axil.data.index import WorkTreeIndex
+from axil.base.light import TYPE_CHECKING
 from axil.errors import NotFound
-from axil.formats.project import FILE, ProjectFile
-from axil.git.process import Git
 from axil.git.refs import Head, head
 from axil.git.repository import Repository, discover_with_head
-from axil.journal.journal import Journal
-from axil.journal.operations import OperationLog
-from axil.pipeline.load import Params, load_params, load_project
-from axil.store import Store
+
+# What a handle needs is imported when it is opened: most commands use few of them.
+if TYPE_CHECKING:
+    from axil.data.index import WorkTreeIndex
+    from axil.formats.project import ProjectFile
+    from axil.git.process import Git
+    from axil.journal.journal import Journal
+    from axil.journal.operations import OperationLog
+    from axil.pipeline.load import Params
+    from axil.store.store import Store
 
 
 class Project:
@@ -45,21 +48,29 @@ class Project:
 
     @cached_property
     def index(self) -> WorkTreeIndex:
+        from axil.data.index import WorkTreeIndex
+
         folder = os.path.join(self.repository.git_dir, "axil")
         os.makedirs(folder, exist_ok=True)
         return WorkTreeIndex(os.path.join(folder, "worktree.db"), clock=self.clock)
 
     @cached_property
     def store(self) -> Store:
+        from axil.store.store import Store
+
         return Store(os.path.join(self.home, "store"), link=self.file.link, clock=self.clock)
 
     @cached_property
     def journal(self) -> Journal:
+        from axil.journal.journal import Journal
+
         os.makedirs(self.home, exist_ok=True)
         return Journal(self.git, os.path.join(self.home, "journal.db"), clock=self.clock)
 
     @cached_property
     def operations(self) -> OperationLog:
+        from axil.journal.operations import OperationLog
+
         return OperationLog(os.path.join(self.home, "operations"))
 
     @cached_property
@@ -69,15 +80,21 @@ class Project:
     @cached_property
     def file(self) -> ProjectFile:
         """The parsed axil.toml. Raises `BadInput` with file, line and key."""
+        from axil.pipeline.load import load_project
+
         return load_project(self.root, self.index)
 
     @cached_property
     def params(self) -> Params:
         """The parameters as they are in the work tree now. Raises `BadInput` with file and line."""
+        from axil.pipeline.load import load_params
+
         return load_params(self.root, self.file, self.index)
 
     def new_id(self) -> str:
         """A fresh ULID of this project's clock."""
+        from axil.base.ids import new_id
+
         return new_id(self.clock)
 
     def path(self, project_path: str) -> str:
@@ -95,6 +112,8 @@ def open_project(start: str, environ: Mapping[str, str] | None = None, clock: Cl
 
     Raises `NotFound` where there is no git repository, or one without axil.toml.
     """
+    from axil.formats.project import FILE
+
     project = Project(*discover_with_head(start), environ or {}, clock)
     if not os.path.isfile(project.path(FILE)):
         raise NotFound(

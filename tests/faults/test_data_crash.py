@@ -21,9 +21,8 @@ from axil.data.pointers import read_pointer
 from axil.data.save import add
 from axil.data.status import changes
 from axil.formats.pointer import Pointer
-from axil.store import Store
+from axil.store import TEMPORARY_PREFIX, Store
 from axil.store.hashing import LARGE
-from axil.store.place import TEMPORARY_PREFIX
 from axil.store.verify import verify
 
 OS_CALLS = ["write", "rename", "replace", "fsync", "link", "symlink", "unlink", "mkdir", "makedirs", "rmdir", "utime"]

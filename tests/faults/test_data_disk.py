@@ -18,8 +18,7 @@ from axil.data.save import add
 from axil.data.status import changes
 from axil.errors import AxilError
 from axil.formats.pointer import Pointer, parse
-from axil.store import Store
-from axil.store.place import TEMPORARY_PREFIX
+from axil.store import TEMPORARY_PREFIX, Store
 from axil.store.verify import verify
 
 

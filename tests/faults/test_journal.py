@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from tests.conftest import Repo
 
-from axil.journal import Journal
+from axil.journal.journal import Journal
 
 WRITER = """
 import sys, time
 from axil.base.ids import new_id
 from axil.formats.record import Note, Run
 from axil.git.process import Git
-from axil.journal import Journal
+from axil.journal.journal import Journal
 journal = Journal(Git(sys.argv[1]), sys.argv[2])
 while True:
     run = Run(id=new_id(time.time), time=1.0, author="Ada <a@b>", experiment="base", state="succeeded",

@@ -17,10 +17,9 @@ import pytest
 
 from axil.base.hashing import hash_bytes
 from axil.formats.tree import FILE, Entry
-from axil.store import Store
+from axil.store import TEMPORARY_PREFIX, Store
 from axil.store.collect import execute, plan
 from axil.store.hashing import LARGE
-from axil.store.place import TEMPORARY_PREFIX
 from axil.store.trash import list_trash
 from axil.store.verify import verify
 

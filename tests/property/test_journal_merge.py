@@ -16,7 +16,7 @@ from axil.base.ids import encode as ulid_of
 from axil.formats.record import AnyRecord, Delete, Fork, Note, Rename, Retract, Run, encode, kind_of
 from axil.git.fastimport import fast_import
 from axil.git.process import Git
-from axil.journal import Journal
+from axil.journal.journal import Journal
 
 AUTHOR = "Ada <a@example.com>"
 COMMIT = "1" * 40

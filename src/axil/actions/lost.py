@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 def adopt(project: Project) -> list[Run]:
     """Record every run that nobody supervises any more; a listing of an almost empty folder when there is none."""
-    if not os.path.isdir(project.runs_folder):
+    try:
+        if not os.listdir(project.runs_folder):
+            return []
+    except FileNotFoundError:
         return []
     from axil.runs.lost import adopt_lost
 

@@ -6,12 +6,10 @@ import os
 from collections import Counter
 
 from axil.actions.lost import adopt
-from axil.actions.planning import graph, planner
 from axil.actions.tracking import begin_pointer_files, read_pointers
 from axil.base.clutter import is_clutter
 from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.status import changes
 from axil.git.status import begin_status
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ class ProjectStatus(NamedTuple):
 
 def status(project: Project, *, progress: Progress = SILENT) -> ProjectStatus:
     """The state of the work tree; reads no unchanged file and changes nothing but records runs found dead."""
-    # Both git processes run while the rest of this function gets ready.
+    # git's processes run while the modules for the rest are loaded, so those are imported where they are used.
     finish_status = begin_status(project.git, untracked="normal")
     finish_files = begin_pointer_files(project.git)
     adopted = tuple(run.id for run in adopt(project))
@@ -92,12 +90,16 @@ def _origin(project: Project) -> tuple[str | None, str]:
 def _stages(project: Project, pointers: dict[str, Pointer]) -> tuple[StageStatus, ...]:
     if not project.file.stages:
         return ()
+    from axil.actions.planning import graph, planner
+
     whole = graph(project, pointers)
     decisions = planner(project, whole=whole).plan_all()
     return tuple(StageStatus(one.stage, one.action, one.reason) for one in decisions)
 
 
 def _data(project: Project, path: str, pointer: Pointer, progress: Progress) -> DataStatus:
+    from axil.data.status import changes
+
     if not os.path.lexists(project.path(path)):
         return DataStatus(path, "missing", pointer.size, pointer.files)
     found = changes(project.index, project.store, project.root, path, pointer, progress=progress)

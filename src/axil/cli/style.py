@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
-_SGR = re.compile("\x1b\\[[0-9;]*m")
+_ESCAPE = "\x1b["
 # Besides the control characters: the bidirectional overrides, which can make a name read as another one.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_UNSAFE_NAME = re.compile(_UNSAFE.pattern[:-1] + "\t\n]")
+_RANGES = ((0, 0x1F), (0x7F, 0x9F), (0x61C, 0x61C), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069))
+_VISIBLE_NAME = {
+    code: chr(code).encode("unicode_escape").decode() for first, last in _RANGES for code in range(first, last + 1)
+}
+_VISIBLE = {code: shown for code, shown in _VISIBLE_NAME.items() if chr(code) not in "\t\n"}
 
 SYMBOLS = {
     "succeeded": ("✓", "ok", "green"),
@@ -23,15 +26,11 @@ SYMBOLS = {
 """State -> symbol, word where the terminal has no Unicode, colour."""
 
 
-def _escape(match: re.Match[str]) -> str:
-    return match.group().encode("unicode_escape").decode("ascii")
-
-
 def safe(text: str) -> str:
     """`text` with control characters as visible escapes and undecodable bytes as \\xNN: for names from a repository."""
     if text.isprintable():
         return text
-    text = _UNSAFE_NAME.sub(_escape, text)
+    text = text.translate(_VISIBLE_NAME)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -39,18 +38,25 @@ def clean(text: str) -> str:
     """`text` for a terminal: colours, tabs and line ends pass, every other control character is made visible."""
     if text.isprintable():
         return text
-    parts = []
-    end = 0
-    for match in _SGR.finditer(text):
-        parts += [_UNSAFE.sub(_escape, text[end : match.start()]), match.group()]
-        end = match.end()
-    parts.append(_UNSAFE.sub(_escape, text[end:]))
-    return "".join(parts)
+    return "".join(part if color else part.translate(_VISIBLE) for color, part in _parts(text))
 
 
 def bare(text: str) -> str:
     """`text` without colours."""
-    return _SGR.sub("", text) if "\x1b" in text else text
+    return "".join(part for color, part in _parts(text) if not color) if "\x1b" in text else text
+
+
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """`text` cut into codes that set a colour (True) and what is between them (False)."""
+    first, *rest = text.split(_ESCAPE)
+    yield False, first
+    for part in rest:
+        numbers, end, after = part.partition("m")
+        if end and not numbers.strip("0123456789;"):
+            yield True, f"{_ESCAPE}{numbers}m"
+            yield False, after
+        else:
+            yield False, _ESCAPE + part
 
 
 def width(text: str) -> int:

@@ -11,6 +11,7 @@ import stat as modes
 from collections.abc import Callable, Mapping, Sequence
 
 from axil.base.hashing import hash_bytes
+from axil.base.light import TYPE_CHECKING
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
 from axil.data.index import Update, WorkTreeIndex
@@ -19,8 +20,9 @@ from axil.data.rows import Columns, Folder, Known, pack_stat
 from axil.errors import BadInput, NotFound
 from axil.formats.pointer import Pointer
 from axil.formats.tree import EXEC, FILE
-from axil.store import Batch, Saved, Store
-from axil.store.hashing import hash_files
+
+if TYPE_CHECKING:
+    from axil.store import Batch, Saved, Store
 
 _TRIES = 3
 
@@ -42,6 +44,13 @@ def content_of(index: WorkTreeIndex, root: str, path: str, *, progress: Progress
         look = examine(index, root, path, progress=progress)
         return look.content
     return _file(index, root, path, found, lambda paths: hash_files(paths, progress), None)
+
+
+def hash_files(paths: Sequence[str], progress: Progress = SILENT) -> list[Saved | OSError]:
+    """`store.hashing.hash_files`, imported when the first file has to be read."""
+    from axil.store.hashing import hash_files
+
+    return hash_files(paths, progress)
 
 
 def examine(index: WorkTreeIndex, root: str, path: str, *, tracked: bool = False, progress: Progress = SILENT) -> Look:

@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 
 from axil.base.hashing import Oid
-from axil.base.light import Literal, NamedTuple
+from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, Entry
-from axil.store import Store
+
+if TYPE_CHECKING:
+    from axil.store import Store
+
 
 DIR_KIND = DIR[0]
 Kind = Literal["added", "removed", "changed", "mode"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
+from _thread import RLock  # as functools does: the threading module takes longer to load than this one
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from axil.base.clock import Clock, system_clock
@@ -66,7 +66,7 @@ class WorkTreeIndex:
         self.database = database
         self.clock = clock
         self._connection: sqlite3.Connection | None = None
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     def close(self) -> None:
         """Let go of the database; the next use opens it again."""

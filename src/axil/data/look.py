@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 
 from axil.base.hashing import OID_SIZE, Oid
+from axil.base.light import TYPE_CHECKING
 from axil.base.progress import Progress
 from axil.data import links, scan
 from axil.data.index import Update, WorkTreeIndex
@@ -18,7 +19,11 @@ from axil.data.rows import STAT_SIZE, ZERO_STAT, Columns, Folder, Summary, pack_
 from axil.errors import BadInput
 from axil.formats.pointer import MAX_BYTES, SUFFIX, Pointer, looks_like
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry, split
-from axil.store import Batch, Saved, Store
+
+if TYPE_CHECKING:
+    from axil.store import Batch, Saved, Store
+
+    ReadFiles = Callable[[Sequence[str], Progress], Sequence[Saved | OSError]]
 
 SHOWN = 20
 _SIZES = Struct("<q24x")
@@ -27,9 +32,6 @@ _SUFFIX = SUFFIX.encode()
 
 class Unsettled(BadInput):
     """Files came, went or changed while they were read."""
-
-
-ReadFiles = Callable[[Sequence[str], Progress], Sequence[Saved | OSError]]
 
 
 class Seen:

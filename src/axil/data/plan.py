@@ -10,7 +10,7 @@ import stat as modes
 from collections.abc import Sequence
 
 from axil.base.hashing import Oid, hash_bytes
-from axil.base.light import NamedTuple
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import links, scan
 from axil.data.diff import DIR_KIND, Step, compare, pair_stored, root_entry
@@ -21,8 +21,11 @@ from axil.data.rows import Columns, Folder, Known, pack_stat
 from axil.errors import Damaged, NotFound
 from axil.formats.pointer import Pointer, parse, render
 from axil.formats.tree import EXEC, FILE, LINK, Entry
-from axil.store import Store
 from axil.store.hashing import hash_files
+
+if TYPE_CHECKING:
+    from axil.store import Store
+
 
 MARK = "switching"
 """Cache entries: which tracked paths a switch was bringing where when it was killed; empty otherwise."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Sequence
 
 from axil.base.atomic import write_atomic
+from axil.base.light import TYPE_CHECKING
 from axil.base.progress import SILENT, Progress
 from axil.data import content
 from axil.data.ignore import ensure_ignored, ensure_not_ignored
@@ -14,7 +15,9 @@ from axil.data.index import WorkTreeIndex
 from axil.data.pointers import check_place, is_pointer, nested_in, pointer_path
 from axil.errors import AxilError, BadInput, NotFound
 from axil.formats.pointer import Pointer, render
-from axil.store import Store
+
+if TYPE_CHECKING:
+    from axil.store import Store
 
 
 def add(

@@ -12,8 +12,7 @@ from axil.base.light import NamedTuple
 from axil.base.progress import SILENT
 from axil.data.rows import STAT_SIZE
 from axil.formats.tree import DIR, FILE, LINK
-from axil.store import parallel
-from axil.store.place import TEMPORARY_PREFIX
+from axil.store import TEMPORARY_PREFIX
 
 FILE_KIND, LINK_KIND, DIR_KIND = FILE[0], LINK[0], DIR[0]
 OTHER_KIND = 0
@@ -111,7 +110,11 @@ def measure(top: bytes, listings: dict[bytes, Listing], wanted: Sequence[Stats])
         return [_measure(top, listings[portion.folder], portion) for portion in portions]
 
     names = sum(portion.high - portion.low for portion in wanted)
-    answers = parallel.run(wanted, work, SILENT, many=1 if names >= _FORK_FROM else len(wanted) + 1)
+    if names < _FORK_FROM:
+        return work(wanted)
+    from axil.store import parallel
+
+    answers = parallel.run(wanted, work, SILENT, many=1)
     return [answer for part in answers for answer in part]
 
 

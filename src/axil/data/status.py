@@ -6,6 +6,7 @@ import os
 import stat as modes
 
 from axil.base.hashing import hash_bytes
+from axil.base.light import TYPE_CHECKING
 from axil.base.progress import SILENT, Progress
 from axil.data.content import content_of, examine
 from axil.data.diff import DIR_KIND, Change, Pair, Step, changes_of, compare, root_entry
@@ -13,7 +14,9 @@ from axil.data.index import WorkTreeIndex
 from axil.data.look import Look
 from axil.formats.pointer import Pointer
 from axil.formats.tree import LINK, Entry
-from axil.store import Store
+
+if TYPE_CHECKING:
+    from axil.store import Store
 
 
 def changes(

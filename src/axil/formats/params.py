@@ -5,11 +5,11 @@ YAML is read as version 1.2 (`1e-4` is a number, `no` a string); lists are value
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from axil.base.light import Any, NamedTuple
+from axil.base.quickjson import canonical
 from axil.errors import BadInput
 from axil.formats.project import suggest
 
@@ -145,6 +145,8 @@ def check(flat: Mapping[str, Value], changes: Sequence[Assignment], source: str 
 
 def changed(nested: Mapping[str, Any], changes: Sequence[Assignment]) -> dict[str, Any]:
     """A copy of `nested` with `changes` applied."""
+    import json
+
     result: dict[str, Any] = json.loads(json.dumps(nested))
     for change in changes:
         path = locate(result, change.key)
@@ -201,7 +203,7 @@ def assign(text: str, kind: str, changes: Sequence[Assignment], source: str = "p
 
 def same(a: Any, b: Any) -> bool:
     """Whether two values are the same in type and content (1 is not 1.0, and nan is nan)."""
-    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+    return canonical(a) == canonical(b)
 
 
 def _not_edited(change: Assignment, source: str, why: str) -> BadInput:
@@ -267,6 +269,8 @@ def _load_toml(text: str, source: str) -> Any:
 
 
 def _load_json(text: str, source: str) -> Any:
+    import json
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
@@ -286,6 +290,8 @@ def _load_json(text: str, source: str) -> Any:
 
 def _key(key: Any) -> str:
     """A YAML key as a string, as it would be written."""
+    import json
+
     return key if isinstance(key, str) else json.dumps(key, default=str)
 
 

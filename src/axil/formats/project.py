@@ -6,11 +6,10 @@ Everything a clone brings is checked here: unknown keys, types, names, and that 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 
 from axil.base.light import Any, NamedTuple
+from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
@@ -101,12 +100,14 @@ def parse(text: str, source: str = FILE) -> ProjectFile:
 
 def dump(project: ProjectFile) -> bytes:
     """`project` as JSON bytes, for a cache of this machine (not a format others read)."""
+    import json
+
     return json.dumps([list(project.stages.values()), project._replace(stages={})]).encode()
 
 
 def load(data: bytes) -> ProjectFile:
     """What `dump` wrote. Raises `ValueError` or `TypeError` if it is something else."""
-    rows, rest = json.loads(data)
+    rows, rest = loads(data)
     values: list[list[Any]] = [[tuple(item) if isinstance(item, list) else item for item in row] for row in rows]
     stages = [Stage(*row) for row in values]
     return ProjectFile(*rest)._replace(stages={stage.name: stage for stage in stages})
@@ -132,6 +133,8 @@ def check_path(path: str) -> str:
 
 def check_stage_name(name: str) -> None:
     """Raises `ValueError` unless `name` can name a stage (it is also used in file names)."""
+    import re
+
     if not re.fullmatch(_STAGE_NAME, name):
         raise ValueError("a stage's name has letters, digits, `_`, `-`, `.` and `@`, and starts with a letter or digit")
 
@@ -279,6 +282,8 @@ class _Reader:
         return paths
 
     def env_names(self, where: tuple[str, ...], value: Any) -> tuple[str, ...]:
+        import re
+
         names = self.texts(where, value)
         for name in names:
             if not re.fullmatch(_ENV_NAME, name):
@@ -292,6 +297,8 @@ class _Reader:
         return {name: self.choice((*where, name), way, ("max", "min")) for name, way in value.items()}
 
     def remote(self, name: str, value: Any) -> dict[str, str]:
+        import re
+
         where = ("remotes", name)
         if not re.fullmatch(_STAGE_NAME, name):
             raise self.bad(where, "a remote's name has letters, digits, `_`, `-` and `.`")
@@ -345,6 +352,8 @@ class _Reader:
         return tuple(self.path(where, item) for item in self.texts(where, value, wanted))
 
     def pattern(self, where: tuple[str, ...], value: Any) -> str:
+        import re
+
         text = self.text(where, value)
         try:
             re.compile(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from axil.base.light import NamedTuple
@@ -87,12 +86,14 @@ def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -
         raise _refused(git, result.err) or failure(git, ("update-ref",), result)
 
 
-_CONFLICT = re.compile(r"'(refs/[^']+)' exists; cannot create '(refs/[^']+)'")
-_BOTH = re.compile(r"cannot process '(refs/[^']+)' and '(refs/[^']+)' at the same time")
+_CONFLICT = r"'(refs/[^']+)' exists; cannot create '(refs/[^']+)'"
+_BOTH = r"cannot process '(refs/[^']+)' and '(refs/[^']+)' at the same time"
 
 
 def _refused(git: Git, words: str) -> AxilError | None:
-    if clash := _CONFLICT.search(words) or _BOTH.search(words):
+    import re
+
+    if clash := re.search(_CONFLICT, words) or re.search(_BOTH, words):
         return conflict(clash.group(1), clash.group(2))
     if "File exists" in words and ".lock'" in words:
         return Busy("another git process is changing the same ref", words, "try again")
@@ -117,7 +118,7 @@ def conflict(existing: str, wanted: str) -> BadInput:
     )
 
 
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
+_FORBIDDEN = frozenset(map(chr, range(0x21))) | frozenset("\x7f~^:?*[\\")
 _LONGEST = 244  # a file name may have 255 bytes, and git appends ".lock"
 
 
@@ -138,9 +139,9 @@ def name_problem(name: str) -> str:
         return "it begins with “-”"
     if name in ("HEAD", "@"):
         return f"“{name}” has a meaning of its own in git"
-    if bad := _FORBIDDEN.search(name):
-        shown = {" ": "a space"}.get(bad.group(), f"the character {bad.group()!r}")
-        return f"it contains {shown}"
+    for char in name:
+        if char in _FORBIDDEN:
+            return f"it contains {'a space' if char == ' ' else f'the character {char!r}'}"
     for part in ("..", "@{", "//"):
         if part in name:
             return f"it contains “{part}”"

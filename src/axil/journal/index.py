@@ -7,7 +7,6 @@ can be written.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -185,6 +184,8 @@ def _add(db: sqlite3.Connection, batch: Batch) -> None:
 
 
 def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
+    import json
+
     known = {r.id for r in runs if db.execute("SELECT 1 FROM runs WHERE id = ?", (r.id,)).fetchone()}
     rows: list[tuple[object, ...]] = []
     details: list[tuple[int, str, str]] = []
@@ -231,10 +232,13 @@ def _value(value: object) -> tuple[float | None, str | None]:
             return None, str(value)
     if value is None:
         return None, None
+    import json
+
     return None, value if isinstance(value, str) else json.dumps(value)
 
 
 def _stage_row(run: str, pos: int, stage: StageRecord) -> tuple[str, int, str, str, str, bytes]:
+    import json
     import zlib
 
     import msgspec
@@ -305,5 +309,7 @@ def _implicit(db: sqlite3.Connection, identity: str) -> Experiment:
 
 
 def _store_experiments(db: sqlite3.Connection, experiments: Iterable[Experiment]) -> None:
+    import json
+
     rows = [(e.identity, e.name, json.dumps(e)) for e in experiments]
     db.executemany("INSERT OR REPLACE INTO experiments VALUES (?, ?, ?)", rows)

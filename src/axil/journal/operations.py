@@ -235,16 +235,16 @@ def _operation(value: dict[str, Any]) -> Operation:
     )
 
 
-_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_ULID_OR_EMPTY = re.compile(rf"(?:{_ULID.pattern})?")
-_HEX = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_CONTENT = re.compile(r"(?:(?:file|exec|tree):)?[0-9a-f]{64}")
-_MODE = re.compile(r"100644|100755|120000")
-_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
+_ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+_ULID_OR_EMPTY = rf"(?:{_ULID})?"
+_HEX = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+_CONTENT = r"(?:(?:file|exec|tree):)?[0-9a-f]{64}"
+_MODE = r"100644|100755|120000"
+_REF = r"refs/[^\x00-\x20\x7f~^:?*\[\\]+"
 
 
-def _matched(value: object, pattern: re.Pattern[str], what: str) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
+def _matched(value: object, pattern: str, what: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise ValueError(f"{what} is {value!r}")
     return value
 

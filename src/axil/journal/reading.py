@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.base.quickjson import loads
 from axil.journal.rows import Experiment, NoteRow, OutputRef, OutputRow, Problem, RunRow, StageRow, Summary
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run_ids_ending(db: sqlite3.Connection, end: str, limit: int) -> list[str]:
 
 def experiments(db: sqlite3.Connection) -> list[Experiment]:
     """Every experiment, archived and deleted ones too, by identity."""
-    return [Experiment(*json.loads(row[0])) for row in db.execute("SELECT data FROM experiments ORDER BY identity")]
+    return [Experiment(*loads(row[0])) for row in db.execute("SELECT data FROM experiments ORDER BY identity")]
 
 
 def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
@@ -194,7 +194,7 @@ def _run_row(row: tuple[str, ...]) -> RunRow:
     run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample = row
     return RunRow(
         run_id, experiment, state, float(time), float(ended), message, author,
-        json.loads(params), json.loads(metrics), bool(retracted), int(sample),
+        loads(params), loads(metrics), bool(retracted), int(sample),
     )  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
     import zlib
 
     body, run_id, author, time, experiment = row
-    read = json.loads(zlib.decompress(body)).get
+    read = loads(zlib.decompress(body)).get
     return StageRow(
         name=read("name"),
         state=read("state"),

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from axil.base.light import NamedTuple
 
-# Patterns are compiled at their first use: most commands need none of them.
-_WORD = r"""(?s)(?:[^\s'"\\;&|<>()`]|\\.|'[^']*'|"(?:\\.|[^"\\])*")+|[;&|<>()`\n]+"""
-_PART = r"""(?s)\\\n|\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|([^'"\\]+)"""
-_ESCAPE = r'\\([\\"$`])'
 _OPERATORS = frozenset(";&|<>()`\n")
-_SPECIAL = _OPERATORS | frozenset("'\"\\")
-# What follows these is written by the command, so its content says nothing about the code.
-_WRITES = r"-o|--?(?:[\w-]*[_-])?(?:out|output|save|log|logs|dest|dump|write|result|results|export)(?:[_-]\w+)*"
+_QUOTED = frozenset("'\"\\")
+# What follows an option with one of these in its name is written by the command: its content says nothing of the code.
+_WRITES = frozenset(("out", "output", "save", "log", "logs", "dest", "dump", "write", "result", "results", "export"))
 
 
 class Named(NamedTuple):
@@ -25,9 +19,50 @@ class Named(NamedTuple):
 
 def words(command: str) -> list[str]:
     """The words of a POSIX shell command, quotes removed; operators are words of their own."""
-    if _SPECIAL.isdisjoint(command):
+    if _OPERATORS.isdisjoint(command) and _QUOTED.isdisjoint(command):
         return command.split()
-    return [word if word[0] in _OPERATORS else _unquoted(word) for word in re.findall(_WORD, command)]
+    found = []
+    at = 0
+    while at < len(command):
+        end = at
+        if command[at] in _OPERATORS:
+            while command[end : end + 1] in _OPERATORS:
+                end += 1
+            found.append(command[at:end])
+        else:
+            parts = []
+            while (part := _part(command, end)) is not None:
+                text, end = part
+                parts.append(text)
+            if end > at:
+                found.append("".join(parts))
+        at = max(end, at + 1)  # A space, or a quote that nothing closes, is passed over.
+    return found
+
+
+def _part(command: str, at: int) -> tuple[str, int] | None:
+    """The piece of a word at `at` without its quotes, and where it ends; None where no word goes on."""
+    char = command[at : at + 1]
+    if not char or char.isspace() or char in _OPERATORS:
+        return None
+    if char == "\\":
+        escaped = command[at + 1 : at + 2]
+        return ("" if escaped == "\n" else escaped, at + 2) if escaped else None
+    if char == "'":
+        end = command.find("'", at + 1)
+        return None if end < 0 else (command[at + 1 : end], end + 1)
+    if char != '"':
+        return char, at + 1
+    text = ""
+    at += 1
+    while at < len(command) and command[at] != '"':
+        if command[at] == "\\":
+            at += 1
+            text += command[at : at + 1] if command[at : at + 1] in '\\"$`' else "\\" + command[at]
+        else:
+            text += command[at]
+        at += 1
+    return (text, at + 1) if at < len(command) else None
 
 
 def named(command: str) -> list[Named]:
@@ -72,7 +107,17 @@ def _meaning(word: str, previous: str) -> list[Named]:
 
 
 def _writes(option: str) -> bool:
-    return option.startswith("-") and re.fullmatch(_WRITES, option) is not None
+    """Whether `option` names what is written: `-o`, `--out`, `--log-dir`, `--model_output` …"""
+    name = option[1:]
+    if option[:1] != "-" or not name.replace("-", "").replace("_", "").isalnum():
+        return False
+    end = -1
+    for part in name.replace("_", "-").split("-"):
+        end += 1 + len(part)
+        # Two dashes in a row are no name.
+        if part in _WRITES and (end == len(name) or all(name[end + 1 :].split("-"))):
+            return True
+    return option == "-o"
 
 
 def _is_module(word: str) -> bool:
@@ -82,12 +127,3 @@ def _is_module(word: str) -> bool:
 def _is_flag(word: str, letter: str) -> bool:
     """Whether `word` is a group of short options that ends in `letter`, or torchrun's and accelerate's `--module`."""
     return (word[:1] == "-" and word[1:].isalpha() and word.endswith(letter)) or (letter == "m" and word == "--module")
-
-
-def _unquoted(word: str) -> str:
-    if "'" not in word and '"' not in word and "\\" not in word:
-        return word
-    parts = []
-    for escaped, single, double, plain in re.findall(_PART, word):
-        parts.append(escaped or single or plain or re.sub(_ESCAPE, r"\1", double))
-    return "".join(parts)

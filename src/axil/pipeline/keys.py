@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
 from axil.base.hashing import hash_bytes
 from axil.base.ids import short
 from axil.base.light import NamedTuple
+from axil.base.quickjson import canonical
 from axil.journal.rows import StageRow, Value
 
 VERSION = "axil-stage-1"
@@ -47,7 +47,7 @@ def preimage(inputs: StageInputs) -> bytes:
     """The exact bytes that are hashed."""
     table = inputs._asdict()
     table["outs"] = sorted(inputs.outs)
-    text = json.dumps([VERSION, table], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = canonical([VERSION, table])
     return text.encode("ascii")
 
 
@@ -105,7 +105,7 @@ def _params(old: Mapping[str, Value], new: Mapping[str, Value]) -> list[str]:
             causes.append(f"params.{name} {_short(old[name])} → removed")
         elif name not in old:
             causes.append(f"params.{name} new: {_short(new[name])}")
-        elif json.dumps(old[name], sort_keys=True) != json.dumps(new[name], sort_keys=True):
+        elif canonical(old[name]) != canonical(new[name]):
             causes.append(f"params.{name} {_short(old[name])} → {_short(new[name])}")
     return causes
 

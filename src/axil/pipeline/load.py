@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from axil.base.hashing import hash_bytes
 from axil.base.light import NamedTuple
+from axil.base.quickjson import loads
 from axil.errors import BadInput
 from axil.formats import params, project
 from axil.formats.params import Flat
@@ -48,13 +48,17 @@ def load_params(root: str, file: ProjectFile, cache: Cache) -> Params:
     try:
         data = _read(root, path)
     except FileNotFoundError:
+        import json
+
         why = f"axil.toml names it: [project] params = {json.dumps(path)}"
         raise BadInput(f"{path} does not exist", why, "make it, or correct axil.toml") from None
     kind = params.kind_of(path)
     key = hash_bytes(data) + kind.encode()
     known = cache.cached(params.CACHE_KIND, key)
     if known is not None:
-        return Params(path, json.loads(known))
+        return Params(path, loads(known))
+    import json
+
     flat = params.flatten(params.load(_text(data, path), kind, path), path)
     cache.remember(params.CACHE_KIND, {key: json.dumps(flat).encode()})
     return Params(path, flat)

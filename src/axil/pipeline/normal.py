@@ -6,7 +6,6 @@ version that runs axil: it is made from the syntax tree, empty fields left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from axil.base.hashing import hash_bytes
@@ -91,6 +90,8 @@ def _python(data: bytes, extra: str = "") -> Summary | None:
 def _notebook(data: bytes) -> Summary | None:
     """A notebook by its code cells: outputs, counts and prose do not count."""
     try:
+        import json
+
         cells = [cell["source"] for cell in json.loads(data)["cells"] if cell["cell_type"] == "code"]
         texts = ["".join(source) for source in cells]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -6,7 +6,6 @@ content is parsed.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from axil.base.clock import Clock
 from axil.base.hashing import hash_bytes, hash_stream
 from axil.base.light import Any, Protocol
+from axil.base.quickjson import canonical, loads
 from axil.pipeline.normal import Import, Summary, summarise
 
 # The parser's version counts: another Python may read a file that this one could not.
@@ -84,7 +84,7 @@ class Sources:
         if self._new:
             rows = {path: row for path, row in self._table().items() if path in self._stats or self._kept(path)}
             rows.update(self._new)
-            self.cache.remember(_BY_STAT, {b"": json.dumps(rows).encode()})
+            self.cache.remember(_BY_STAT, {b"": canonical(rows).encode()})
             self._rows, self._new = rows, {}
 
     def _kept(self, path: str) -> bool:
@@ -102,7 +102,7 @@ class Sources:
         """Path -> [stamp, time of the look, summary] of earlier processes."""
         if self._rows is None:
             data = self.cache.cached(_BY_STAT, b"")
-            self._rows = json.loads(data) if data else {}
+            self._rows = loads(data) if data else {}
         return self._rows
 
     def _look(self, path: str) -> Summary | None:
@@ -131,9 +131,9 @@ class Sources:
         key = hash_bytes(data) + path.rpartition("/")[2].encode("utf-8", "surrogateescape")
         known = self._parsed.get(key) or self.cache.cached(_BY_CONTENT, key)
         if known is not None:
-            return _loaded(json.loads(known))
+            return _loaded(loads(known))
         summary = summarise(path, data)
-        self._parsed[key] = json.dumps(summary).encode()
+        self._parsed[key] = canonical(summary).encode()
         return summary
 
 

@@ -14,13 +14,13 @@ from axil.runs import stage as stages
 from axil.runs.events import OnEvent, RunEnded, RunStarted, StageFinished, ignore
 from axil.runs.outputs import Outputs, SavedPath
 from axil.runs.stage import Names
-from axil.store import Store
 
 if TYPE_CHECKING:
     from axil.formats.record import Run, RunState, StageRecord
     from axil.formats.runfiles import Spec
     from axil.runs.rundir import RunDir
     from axil.runs.scheduler import Scheduler
+    from axil.store import Store
 
 
 class Request(NamedTuple):

@@ -6,7 +6,7 @@ import os
 import stat as modes
 from collections.abc import Mapping, Sequence
 
-from axil.base.light import NamedTuple
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.content import content_of, save
 from axil.data.index import WorkTreeIndex
@@ -14,7 +14,9 @@ from axil.data.materialise import Target, materialise
 from axil.errors import AxilError, BadInput
 from axil.formats.pointer import Pointer
 from axil.formats.project import FILE, Stage
-from axil.store import Store
+
+if TYPE_CHECKING:
+    from axil.store import Store
 
 
 class SavedPath(NamedTuple):

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Sequence
 
 from axil.base.clock import Clock, system_clock
 from axil.base.hashing import Oid, hash_bytes
-from axil.base.light import NamedTuple
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, Damaged, UsageError
 from axil.formats import tree
-from axil.formats.pack import TREE
 from axil.formats.tree import Entry
 from axil.store import faults
-from axil.store.batch import Batch
-from axil.store.files import LargeFiles
-from axil.store.packs import PackSet
-from axil.store.place import Placed, place_files
-from axil.store.temporary import check_format
+
+# A store is opened by every command and used by few: what it needs is imported then.
+if TYPE_CHECKING:
+    from axil.store.batch import Batch
+    from axil.store.files import LargeFiles
+    from axil.store.packs import PackSet
+    from axil.store.place import Placed
 
 LINKS = ("auto", "copy", "reflink", "hardlink")
 
@@ -47,16 +48,28 @@ class Store:
         self.root = root
         self.link = link
         self.clock = clock
-        self.files = LargeFiles(os.path.join(root, "files"), clock)
+        self._files: LargeFiles | None = None
         self._packs: PackSet | None = None
 
     @property
     def packs(self) -> PackSet:
         """The packs. Raises `AxilError` if a newer axil made this store."""
         if self._packs is None:
+            from axil.store.packs import PackSet
+            from axil.store.temporary import check_format
+
             check_format(self.root)
             self._packs = PackSet(os.path.join(self.root, "packs"))
         return self._packs
+
+    @property
+    def files(self) -> LargeFiles:
+        """The large blobs."""
+        if self._files is None:
+            from axil.store.files import LargeFiles
+
+            self._files = LargeFiles(os.path.join(self.root, "files"), self.clock)
+        return self._files
 
     def has(self, oid: Oid) -> bool:
         """Whether `oid` is in the store."""
@@ -68,6 +81,8 @@ class Store:
 
     def is_tree(self, oid: Oid) -> bool:
         """Whether `oid` is here and was stored as a directory."""
+        from axil.formats.pack import TREE
+
         found = self.packs.find(oid)
         return found is not None and found[0].table.location(found[1]).type == TREE
 
@@ -174,10 +189,14 @@ class Store:
 
     def batch(self) -> Batch:
         """A new batch of objects to write."""
+        from axil.store.batch import Batch
+
         return Batch(self)
 
     def place_files(self, items: Sequence[tuple[Oid, int, str, bool]], progress: Progress = SILENT) -> list[Placed]:
         """Writes blobs into work tree files: (oid, size, absolute path, executable) each; see `place.place_files`."""
+        from axil.store.place import place_files
+
         return place_files(self, items, progress)
 
     def usage(self) -> Usage:

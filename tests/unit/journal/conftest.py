@@ -11,7 +11,7 @@ from tests.conftest import Repo
 
 from axil.base.ids import encode
 from axil.formats.record import Run
-from axil.journal import Journal
+from axil.journal.journal import Journal
 
 AUTHOR = "Ada Test <ada@example.com>"
 START = 1_790_000_000.0

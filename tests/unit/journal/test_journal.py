@@ -15,8 +15,8 @@ from tests.unit.journal.conftest import AUTHOR, START, Clock, ulid
 from axil.errors import BadInput, Busy, Damaged, NotFound
 from axil.formats.record import AnyRecord, Fork, Note, Output, Rename, Retract, Run, StageRecord, encode
 from axil.git.fastimport import fast_import
-from axil.journal import Journal
 from axil.journal import journal as module
+from axil.journal.journal import Journal
 from axil.journal.rows import OutputRow
 
 OID = "ab" * 32
@@ -102,7 +102,7 @@ APPENDER = """
 import sys
 from axil.formats.record import Run
 from axil.git.process import Git
-from axil.journal import Journal
+from axil.journal.journal import Journal
 folder, database, *ids = sys.argv[1:]
 journal = Journal(Git(folder), database)
 sys.stdin.readline()

@@ -7,7 +7,7 @@ from tests.unit.journal.conftest import START, Clock
 
 from axil.errors import BadInput
 from axil.formats.record import Run
-from axil.journal import Journal
+from axil.journal.journal import Journal
 from axil.journal.query import Known, where
 
 KNOWN = Known({"f1", "val/loss", "both"}, {"train.lr", "opt", "both"})

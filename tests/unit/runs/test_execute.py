@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 
@@ -163,6 +164,12 @@ def test_environment_has_what_was_imported_and_no_values_of_variables(bench, mon
     assert "MY_TOKEN changed" in bench.stages()["a"].reason
 
 
+def settle(path):
+    """Return when `path` has been as it is for so long that a run cannot take it for changed meanwhile."""
+    while time.time() - path.stat().st_ctime < 0.05:
+        time.sleep(0.005)
+
+
 def test_modules_only_seen_at_run_time_count_from_then_on(bench):
     bench.write(
         axil_toml='[stages.a]\ncmd = "python a.py"\nouts = ["a.out"]\n',
@@ -170,14 +177,16 @@ def test_modules_only_seen_at_run_time_count_from_then_on(bench):
         plugin_py="from deep import TEXT\n",
         deep_py="TEXT = 'one'\n",
     )
+    settle(bench.root / "deep.py")
     stage = bench.run().run.stages[0]
     assert stage.seen == ["deep.py", "plugin.py"]
     assert set(stage.code) == {"a.py", "deep.py", "plugin.py"}
     assert not bench.run().recorded
-    bench.write(deep_py="TEXT = 'two'\n")
+    bench.write(deep_py="TEXT = 'another'\n")
+    settle(bench.root / "deep.py")
     bench.run()
     assert "deep.py changed" in bench.stages()["a"].reason
-    assert (bench.root / "a.out").read_text() == "two"
+    assert (bench.root / "a.out").read_text() == "another"
     assert not bench.run().recorded
 
 

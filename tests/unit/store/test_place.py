@@ -9,9 +9,8 @@ import pytest
 
 from axil.base.hashing import hash_bytes
 from axil.errors import AxilError, Damaged, NotFound
-from axil.store import Saved, Store
+from axil.store import TEMPORARY_PREFIX, Saved, Store
 from axil.store.hashing import FORK_FROM, LARGE
-from axil.store.place import TEMPORARY_PREFIX
 
 BIG = b"B" * (LARGE + 7)
 
