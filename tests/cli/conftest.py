@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from tests.conftest import Repo
 
 from axil.base.ids import new_id
 from axil.cli.main import main
@@ -205,4 +206,76 @@ def lab(repo: Any, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """The current folder is a project on the experiment `digits_decay`."""
     made = Lab(repo)
     monkeypatch.chdir(repo.path)
+    return made
+
+
+SMALL = """\
+[project]
+name = "small"
+metrics = { f1 = "max" }
+
+[stages.train]
+cmd = "python train.py"
+deps = ["data/raw"]
+params = ["lr"]
+outs = ["model.txt"]
+metrics = ["metrics.json"]
+"""
+TRAIN = """\
+import json
+from pathlib import Path
+lr = float(next(line for line in Path("params.yaml").read_text().splitlines() if line.startswith("lr")).split()[1])
+data = sorted(path.read_text() for path in Path("data/raw").glob("*.txt"))
+Path("model.txt").write_text(f"{lr} {data}")
+Path("metrics.json").write_text(json.dumps({"f1": lr * 2}))
+with open(".git/ran", "a") as log:
+    log.write("train\\n")
+"""
+
+
+class Small:
+    """A project made by commands: `data/raw` tracked, one stage, everything committed on `main`, the stage run."""
+
+    def __init__(self, repo: Repo, axil: Callable[..., Answer]) -> None:
+        self.repo = repo
+        self.path = repo.path
+        self.axil = axil
+
+    def ran(self) -> int:
+        """How often the stage's command has run, in all."""
+        log = self.path / ".git/ran"
+        return len(log.read_text().splitlines()) if log.exists() else 0
+
+    def data(self) -> dict[str, str]:
+        """The files of data/raw: name -> content."""
+        folder = self.path / "data/raw"
+        return {path.name: path.read_text() for path in sorted(folder.iterdir())} if folder.exists() else {}
+
+    def head(self) -> str:
+        return self.repo.run("branch", "--show-current")
+
+    def commit(self, message: str = "change", **files: str) -> str:
+        return self.repo.commit(dict(files), message)
+
+    def state(self) -> dict[str, Any]:
+        """Everything a refused command must leave alone: files, branches, git's index, the store's objects."""
+        files = {
+            str(path.relative_to(self.path)): path.read_bytes()
+            for path in self.path.rglob("*")
+            if path.is_file() and not path.is_symlink() and ".git" not in path.relative_to(self.path).parts
+        }
+        refs = self.repo.run("for-each-ref", "--format=%(refname) %(objectname)")
+        return {"files": files, "refs": refs, "index": self.repo.run("ls-files", "--stage"), "head": self.head()}
+
+
+@pytest.fixture
+def small(repo: Repo, axil: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> Small:
+    """The current folder is a project on `main` whose one stage has run."""
+    monkeypatch.chdir(repo.path)
+    made = Small(repo, axil)
+    raw = {f"data/raw/{number}.txt": f"{number}" for number in (1, 2, 3)}
+    repo.write({"axil.toml": SMALL, "train.py": TRAIN, "params.yaml": "# rates\nlr: 0.1  # start\nother: 1\n", **raw})
+    axil("add", "data/raw")
+    repo.commit(message="start")
+    axil("run", "-m", "baseline")
     return made

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from axil.formats.pointer import Pointer
     from axil.project import Project
 
-EDITS = {"file": "edit of the file ", "tree": "edits in the folder "}
+EDITS = {"file": "edit of the file ", "exec": "edit of the executable ", "tree": "edits in the folder "}
 """How a `Kept` of data begins; the path follows."""
 
 
@@ -36,6 +36,8 @@ class Moves(NamedTuple):
     """Outputs whose bytes are not in the store any more, and data never brought here; they stay as they are."""
     shared: frozenset[str] = frozenset()
     """Paths at which git has files before or after: planned anew once git is done."""
+    made: tuple[str, ...] = ()
+    """The outputs that will be there."""
 
     @property
     def logged(self) -> tuple[DataMove, ...]:
@@ -78,7 +80,8 @@ def plan_moves(
         plans.append(plan._replace(unsaved=[one for one in plan.unsaved if os.fsdecode(one) not in mine]))
     if not force:
         check([plan for plan in plans if plan.path not in outputs])
-    return Moves(tuple(plans), tuple(unavailable), frozenset(shared))
+    made = tuple(plan.path for plan in plans if plan.path in outputs and plan.new is not None)
+    return Moves(tuple(plans), tuple(unavailable), frozenset(shared), made)
 
 
 def plan_repair(
@@ -114,7 +117,8 @@ def saved(project: Project, plans: Iterable[Plan], progress: Progress = SILENT) 
     for plan in plans:
         if plan.unsaved:
             content = rescue(project.store, project.root, plan, progress=progress).content
-            kept.append(Kept(f"{EDITS[content.kind]}{plan.path}", content.oid.hex()))
+            kind = "exec" if content.executable else content.kind
+            kept.append(Kept(f"{EDITS[kind]}{plan.path}", content.oid.hex()))
     return tuple(kept)
 
 

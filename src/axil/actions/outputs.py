@@ -1,11 +1,17 @@
-"""Which outputs belong to an experiment: those of its newest good run, or of the experiment it comes from."""
+"""Which outputs belong to an experiment: those of its newest good run, or of the experiment it comes from.
+
+They are kept out of git by `.gitignore` lines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 
 from axil.actions.experiments import experiments
 from axil.base.light import TYPE_CHECKING
+from axil.data.ignore import ensure_ignored
+from axil.git.worktree import ignored, tracked
 from axil.pipeline.planner import pointers
 
 if TYPE_CHECKING:
@@ -43,3 +49,20 @@ def outputs_of_run(project: Project, run: str) -> dict[str, Pointer]:
         if stage.state in ("succeeded", "cached", "current"):
             found.update(pointers(stage.outs))
     return found
+
+
+def ignore_outputs(project: Project, paths: Iterable[str], refuse: Callable[[set[str]], object] = set) -> None:
+    """Keep the outputs at `paths` out of git, unless git has them or leaves them out already.
+
+    `refuse` is given the files among them that git has, and may raise.
+    """
+    made = list(paths)
+    left = sorted(set(made) - ignored(project.git, made)) if made else []
+    if not left:
+        return
+    in_git = tracked(project.git, left)
+    refuse(in_git)
+    for path in left:
+        if not any(file == path or file.startswith(path + "/") for file in in_git):
+            os.makedirs(os.path.dirname(project.path(path)), exist_ok=True)
+            ensure_ignored(project.root, path)

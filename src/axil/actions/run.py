@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from axil.actions import parameters
 from axil.actions.experiments import current
 from axil.actions.lost import adopt
 from axil.actions.operation import Step, data_moves, file_moves, log
+from axil.actions.outputs import ignore_outputs
 from axil.actions.planning import graph, planner
 from axil.actions.status import StageStatus
 from axil.actions.tracking import pointers
 from axil.base.clutter import is_clutter
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.ignore import ensure_ignored
 from axil.errors import Blocked
 from axil.formats.pointer import Pointer
 from axil.git.commits import commit, identity, stage
 from axil.git.refs import BRANCHES, Head
 from axil.git.snapshot import snapshot_tree
-from axil.git.worktree import ignored, tracked
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params
@@ -115,6 +113,8 @@ def run(
         # Refused before anything ran: another run writes the same outputs, or a merge is not resolved.
         trace.take_back()
         raise
+    if not outcome.recorded:
+        _ignore_outputs(project, whole)  # They may lie here from another branch, whose `.gitignore` this one lacks.
     trace.finish(_note_outputs(project, outcome, before), outcome)
     saved = tuple(one.path for one in outcome.saved)
     return RunResult(outcome.run, outcome.recorded, committed, tuple(left_out), adopted, saved)
@@ -193,16 +193,8 @@ def _commit(project: Project, whole: Graph, trace: _Trace, message: str) -> str:
 
 
 def _ignore_outputs(project: Project, whole: Graph) -> None:
-    """Keep what the stages make out of git, unless git has it or leaves it out already."""
-    made = list(whole.makers)
-    left = set(made) - ignored(project.git, made)
-    if left:
-        in_git = tracked(project.git, sorted(left))
-        check_git(whole, in_git)
-        for path in sorted(left):
-            if not any(file == path or file.startswith(path + "/") for file in in_git):
-                os.makedirs(os.path.dirname(project.path(path)), exist_ok=True)
-                ensure_ignored(project.root, path)
+    """Keep what the stages make out of git. Raises `BadInput` for outputs that git has."""
+    ignore_outputs(project, whole.makers, lambda in_git: check_git(whole, in_git))
 
 
 def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]) -> tuple[DataMove, ...]:

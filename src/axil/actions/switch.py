@@ -9,7 +9,7 @@ from axil.actions.checkout import check_out
 from axil.actions.experiments import require
 from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
 from axil.actions.operation import Step, log
-from axil.actions.outputs import outputs_of
+from axil.actions.outputs import ignore_outputs, outputs_of
 from axil.actions.tracking import changed_pointers, pointers
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -122,6 +122,7 @@ def carry_out(
         project.forget()
     then()
     written, removed = carry(project, moves, progress)
+    ignore_outputs(project, moves.made)
     name = operation.id if operation else ""
     return Switched(target.branch, before.branch, written, removed, moves.unavailable, kept, name, message)
 

@@ -145,15 +145,20 @@ def _edited_code(project: Project, operation: Operation) -> list[str]:
 
     state = status(project.git)
     touched = {entry.path for entry in state.entries} | set(state.untracked)
-    return sorted(touched & {path for commit in commits for path in _paths_of(project, commit)})
+    return sorted(
+        path
+        for commit in commits
+        for path, blob in _files_of(project, commit).items()
+        if path in touched and _blob(project, path) != blob
+    )
 
 
-def _paths_of(project: Project, commit: str) -> list[str]:
-    """The files in which a commit of saved code differs from where it was saved."""
+def _files_of(project: Project, commit: str) -> dict[str, str]:
+    """The files in which a commit of saved code differs from where it was saved: path -> blob, "" for none."""
     from axil.git.diff import diff_trees
     from axil.git.history import resolve
 
-    return [change.path for change in diff_trees(project.git, resolve(project.git, f"{commit}^"), commit)]
+    return {change.path: change.new for change in diff_trees(project.git, resolve(project.git, f"{commit}^"), commit)}
 
 
 def _blob(project: Project, path: str) -> str:
@@ -293,10 +298,12 @@ def _saved_back(project: Project, operation: Operation) -> list[str]:
         for kind, beginning in EDITS.items():
             if description.startswith(beginning):
                 path = description.removeprefix(beginning)
-                put_back(project.store, project.root, path, Pointer(kind, bytes.fromhex(oid), 0))  # type: ignore[arg-type]
+                content = _pointer(project, f"{kind}:{oid}", {})
+                assert content is not None
+                put_back(project.store, project.root, path, content)
                 words.append(f"the edits in {path} are back")
         if description.startswith(SAVED_CODE):
-            paths = _paths_of(project, oid)
+            paths = list(_files_of(project, oid))
             restore_files_from_tree(project.git, oid, paths)
             words.append(f"uncommitted changes of {len(paths)} file{'s' * (len(paths) != 1)} are back")
     return words
