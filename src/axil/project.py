@@ -9,8 +9,9 @@ from functools import cached_property
 from axil.base.clock import Clock, system_clock
 from axil.base.light import TYPE_CHECKING
 from axil.errors import NotFound
-from axil.git.refs import Head, head
-from axil.git.repository import Repository, discover_with_head
+from axil.git.refs import Head, begin_read_commit, head
+from axil.git.repository import Repository, begin_discover_with_head
+from axil.journal import REF
 
 # What a handle needs is imported when it is opened: most commands use few of them.
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ class Project:
 
     @cached_property
     def journal(self) -> Journal:
+        tip = begin_read_commit(self.git, REF)  # git looks while the module is loaded
         from axil.journal.journal import Journal
 
         os.makedirs(self.home, exist_ok=True)
-        return Journal(self.git, os.path.join(self.home, "journal.db"), clock=self.clock)
+        return Journal(self.git, os.path.join(self.home, "journal.db"), clock=self.clock, tip=tip)
 
     @cached_property
     def operations(self) -> OperationLog:
@@ -112,9 +114,12 @@ def open_project(start: str, environ: Mapping[str, str] | None = None, clock: Cl
 
     Raises `NotFound` where there is no git repository, or one without axil.toml.
     """
+    found = begin_discover_with_head(start)
+    # git looks while what almost every command needs is loaded.
+    import axil.data.index  # noqa: F401
     from axil.formats.project import FILE
 
-    project = Project(*discover_with_head(start), environ or {}, clock)
+    project = Project(*found(), environ or {}, clock)
     if not os.path.isfile(project.path(FILE)):
         raise NotFound(
             "this repository is not an axil project yet",

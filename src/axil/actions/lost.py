@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def adopt(project: Project) -> list[Run]:
     """Record every run that nobody supervises any more; a listing of an almost empty folder when there is none."""
     try:
-        if not os.listdir(project.runs_folder):
-            return []
+        with os.scandir(project.runs_folder) as entries:
+            if not any(entry.is_dir() for entry in entries):
+                return []
     except FileNotFoundError:
         return []
     from axil.runs.lost import adopt_lost

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
-
+from axil.base.light import TYPE_CHECKING, NamedTuple, cast
 from axil.errors import AxilError, NotFound
 
 if TYPE_CHECKING:

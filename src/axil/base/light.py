@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol as Protocol
     from typing import TextIO as TextIO
     from typing import TypeVar as TypeVar
+    from typing import cast as cast
 else:
     from collections import _tuplegetter as _getter
 
@@ -89,3 +90,6 @@ else:
 
     def TypeVar(name):  # noqa: N802
         return Any
+
+    def cast(_, value):
+        return value

@@ -1,6 +1,6 @@
 """A short-lived program whose output is collected, without `subprocess`: importing that takes longer than most answers.
 
-For programs that need input, a terminal or a session of their own there is `subprocess`.
+For programs that need much input, a terminal or a session of their own there is `subprocess`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,24 @@ import os
 from collections.abc import Mapping
 from functools import cache
 
+MAX_INPUT = 4096
+"""More bytes than this do not fit into every pipe at once."""
+
 _PIECE = 1 << 16
 _IGNORED_BY_PYTHON = (13, 25)
 """SIGPIPE and SIGXFSZ, reset in the child; by their numbers, for `signal` loads `enum`."""
 
 
 class Child:
-    """A program that was started with no input; `finish` waits for it."""
+    """A program that was started, its input given; `finish` waits for it."""
 
     __slots__ = ("_pid", "_pipes")
 
-    def __init__(self, command: tuple[str, ...], env: Mapping[str, str]) -> None:
-        """Start `command`, found on the search path of `env`. Raises `OSError`, `ValueError` for a NUL in a word."""
+    def __init__(self, command: tuple[str, ...], env: Mapping[str, str], input: bytes = b"") -> None:
+        """Start `command`, found on the search path of `env`, with `input` of at most `MAX_INPUT` bytes.
+
+        Raises `OSError`, and `ValueError` for a NUL in a word.
+        """
         self._pipes: list[int] = []
         self._pid = 0
         program = _program(command[0], env.get("PATH", os.defpath))
@@ -31,8 +37,11 @@ class Child:
                 read, write = (_above_standard(end) for end in os.pipe())
                 self._pipes.append(read)
                 ends.append(write)
-            no_input = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-            actions = [no_input, *((os.POSIX_SPAWN_DUP2, end, place) for place, end in enumerate(ends, 1))]
+            stdin, write = (_above_standard(end) for end in os.pipe())
+            ends.append(stdin)
+            os.write(write, input)
+            os.close(write)
+            actions = [(os.POSIX_SPAWN_DUP2, end, place) for end, place in zip(ends, (1, 2, 0), strict=True)]
             self._pid = os.posix_spawn(program, command, env, file_actions=actions, setsigdef=_IGNORED_BY_PYTHON)
         finally:
             for end in ends:

@@ -8,8 +8,10 @@ _ESCAPE = "\x1b["
 # Besides the control characters: the bidirectional overrides, which can make a name read as another one.
 _RANGES = ((0, 0x1F), (0x7F, 0x9F), (0x61C, 0x61C), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069))
 _VISIBLE_NAME = {
-    code: chr(code).encode("unicode_escape").decode() for first, last in _RANGES for code in range(first, last + 1)
-}
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for first, last in _RANGES
+    for code in range(first, last + 1)
+} | {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
 _VISIBLE = {code: shown for code, shown in _VISIBLE_NAME.items() if chr(code) not in "\t\n"}
 
 SYMBOLS = {

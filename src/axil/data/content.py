@@ -48,6 +48,8 @@ def content_of(index: WorkTreeIndex, root: str, path: str, *, progress: Progress
 
 def hash_files(paths: Sequence[str], progress: Progress = SILENT) -> list[Saved | OSError]:
     """`store.hashing.hash_files`, imported when the first file has to be read."""
+    if not paths:
+        return []
     from axil.store.hashing import hash_files
 
     return hash_files(paths, progress)

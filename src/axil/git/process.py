@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
-from axil.base.spawn import Child
+from axil.base.spawn import MAX_INPUT, Child
 from axil.errors import AxilError, BadInput, Busy, GitFailed, NotFound
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class Git:
 
     def call(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> Result:
         """Run `git ARGS` to its end, whatever its exit code. Raises only if git cannot be started."""
-        if input is None:
-            return self._started(args, env)()
+        if input is None or len(input) <= MAX_INPUT:
+            return self.begin_call(*args, input=input or b"", env=env)()
         process = self.start(*args, env=env)
         out, err = process.communicate(input)
         return self._result(process.returncode, out, err)
@@ -124,10 +124,10 @@ class Git:
                 self._command(args), env=self._environment(env), stdin=pipe, stdout=pipe, stderr=pipe
             )
 
-    def _started(self, args: tuple[str, ...], env: Mapping[str, str] | None) -> Callable[[], Result]:
-        """Start `git ARGS` without input; calling the answer waits for the result."""
+    def begin_call(self, *args: str, input: bytes = b"", env: Mapping[str, str] | None = None) -> Callable[[], Result]:
+        """Like `call`, started now and waited for when the answer is called; `input` is at most `MAX_INPUT` bytes."""
         with self._starting():
-            child = Child(self._command(args), self._environment(env))
+            child = Child(self._command(args), self._environment(env), input)
         return lambda: self._result(*child.finish())
 
     def _command(self, args: tuple[str, ...]) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ class Git:
 
     def begin(self, *args: str, env: Mapping[str, str] | None = None) -> Callable[[], bytes]:
         """Start `git ARGS` now; calling the answer waits for it and returns its output or raises as `run` does."""
-        result_of = self._started(args, env)
+        result_of = self.begin_call(*args, env=env)
 
         def finish() -> bytes:
             result = result_of()

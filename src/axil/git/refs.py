@@ -66,6 +66,17 @@ def begin_list_refs(git: Git, *prefixes: str) -> Callable[[], dict[str, str]]:
     return refs
 
 
+def begin_read_commit(git: Git, ref: str) -> Callable[[], str]:
+    """The commit that `ref` is at ("" if there is none), asked now and waited for when the answer is called."""
+    finish = git.begin_call("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+
+    def commit() -> str:
+        result = finish()
+        return text(result.out).strip() if result.code == 0 else ""
+
+    return commit
+
+
 def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -> None:
     """Move all refs of `updates` or none; `message` goes to the reflog.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, NotFound
@@ -50,18 +51,27 @@ def discover(start: str) -> Repository:
     Raises `NotFound` (no git, no such folder, no repository) and `BadInput` (git too old, bare, inside `.git`,
     owned by somebody else).
     """
-    return _discover(start, False)[0]
+    return _begin_discover(start, False)()[0]
 
 
 def discover_with_head(start: str) -> tuple[Repository, Head]:
     """`discover` and `refs.head` with a single process (two on an unborn branch)."""
-    return _discover(start, True)
+    return begin_discover_with_head(start)()
 
 
-def _discover(start: str, with_head: bool) -> tuple[Repository, Head]:
+def begin_discover_with_head(start: str) -> Callable[[], tuple[Repository, Head]]:
+    """`discover_with_head`, started now and waited for when the answer is called."""
+    return _begin_discover(start, True)
+
+
+def _begin_discover(start: str, with_head: bool) -> Callable[[], tuple[Repository, Head]]:
     git = Git(start)
     ask = ("rev-parse", *_QUESTIONS, *(("HEAD", "--symbolic-full-name", "HEAD") if with_head else ()))
-    result = git.call(*ask)
+    finish = git.begin_call(*ask)
+    return lambda: _discovered(git, start, ask, finish(), with_head)
+
+
+def _discovered(git: Git, start: str, ask: tuple[str, ...], result: Result, with_head: bool) -> tuple[Repository, Head]:
     answers = text(result.out).split("\n")[:-1]
     if len(answers) < 6:
         raise _no_repository(git, start, ask, result.err, result.code)

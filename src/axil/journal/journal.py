@@ -13,8 +13,8 @@ from axil.base.ids import ALPHABET, LENGTH, is_id
 from axil.base.light import TYPE_CHECKING, TypeVar
 from axil.errors import BadInput, Busy, Damaged, NotFound
 from axil.git.process import Git
-from axil.git.refs import LostRace, update_refs
-from axil.journal import reading
+from axil.git.refs import LostRace, begin_read_commit, update_refs
+from axil.journal import REF, reading
 from axil.journal.index import Batch, Index
 from axil.journal.rows import Experiment, NoteRow, OutputRef, Problem, RunRow, StageRow, Summary, by_name
 
@@ -32,17 +32,21 @@ T = TypeVar("T")
 class Journal:
     """The journal of the repository of `git`, with its index in the file `database`.
 
-    The index is brought up to date at the first question (or to `tip`, if the caller knows where the ref is: "" for
-    no ref) and after every `append` and `merge`; a process that lives long calls `refresh` to see others' records.
+    The index is brought up to date at the first question and after every `append` and `merge`; a process that lives
+    long calls `refresh` to see others' records. `tip` is where the ref is, "" for no ref, or gives the answer of a git
+    that was asked already.
     """
 
-    REF = "refs/axil/journal"
+    REF = REF
 
-    def __init__(self, git: Git, database: str, *, clock: Clock = system_clock, tip: str | None = None) -> None:
+    def __init__(
+        self, git: Git, database: str, *, clock: Clock = system_clock, tip: str | Callable[[], str] | None = None
+    ) -> None:
         self._git = git
         self._clock = clock
         self._index = Index(database)
-        self._tip = _UNKNOWN if tip is None else tip
+        self._tip = tip if isinstance(tip, str) else _UNKNOWN
+        self._asked = None if isinstance(tip, str) else tip
         self._fresh = False
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -234,7 +238,7 @@ class Journal:
     def refresh(self, tip: str | None = None) -> None:
         """See what others appended since; `tip` is where the ref is now, if the caller knows ("" for no ref)."""
         self._tip = _UNKNOWN if tip is None else tip
-        self._fresh = False
+        self._asked, self._fresh = None, False
         self._ask(lambda db: None)
 
     def close(self) -> None:
@@ -309,8 +313,8 @@ class Journal:
         return self._ask(lambda db: db.execute(f"SELECT 1 FROM {table}", (id, kind)).fetchone()) is not None
 
     def _read_tip(self) -> str:
-        result = self._git.call("rev-parse", "--verify", "--quiet", f"{self.REF}^{{commit}}")
-        return result.out.decode().strip() if result.code == 0 else ""
+        asked, self._asked = self._asked, None
+        return (asked or begin_read_commit(self._git, self.REF))()
 
     def _is_ancestor(self, one: str, two: str) -> bool:
         return self._git.ok("merge-base", "--is-ancestor", one, two)

@@ -6,7 +6,10 @@ import contextlib
 import os
 from collections.abc import Mapping
 
-from axil.formats.runfiles import Trace, parse_trace
+from axil.base.light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from axil.formats.runfiles import Trace
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "trace")
 """Put before PYTHONPATH, makes every Python process load the tracer."""
@@ -27,6 +30,8 @@ class Traces:
             names = sorted(name for name in os.listdir(self._folder) if name not in self._read)
         except FileNotFoundError:
             return
+        from axil.formats.runfiles import parse_trace
+
         for name in names:
             with contextlib.suppress(OSError), open(os.path.join(self._folder, name), "rb") as file:
                 trace = parse_trace(file.read()) if name.endswith(_SUFFIX) else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from axil.base.spawn import Child
+from axil.base.spawn import MAX_INPUT, Child
 
 
 def answer(script: str, **env: str) -> tuple[int, bytes, bytes]:
@@ -23,6 +23,12 @@ def test_both_streams_and_the_exit_code_come_back():
 
 def test_there_is_no_input():
     assert answer("cat; echo done") == (0, b"done\n", b"")
+
+
+def test_input_is_given_whole_and_ends():
+    data = os.urandom(MAX_INPUT)
+    assert Child(("cat",), dict(os.environ), data).finish() == (0, data, b"")
+    assert Child(("true",), dict(os.environ), data).finish() == (0, b"", b"")
 
 
 def test_much_on_both_streams_does_not_block():
