@@ -39,7 +39,8 @@ def snapshot_tree(
     """The tree of what is in the work tree now, its objects on the disk; the user's index and HEAD stay as they are.
 
     Untracked files of more than `max_untracked` bytes are left out and named; untracked clutter (`base/clutter.py`)
-    is left out. `status` spares asking git again; it must list all untracked files. Raises `Blocked` while a merge is not resolved.
+    is left out. `status` spares asking git again; it must list all untracked files. Raises `Blocked` while a merge
+    is not resolved.
     """
     finish = None if status else begin_status(git)
     head_tree = git.begin("rev-parse", "--verify", f"{head.commit}^{{tree}}") if head.commit else None
