@@ -77,7 +77,7 @@ class Lab:
         self.store = Store(f"{self.root}/.git/axil/store")
         self.raw = self._tree(50, 0)
         self.more = self._tree(53, 5)
-        files = {"axil.toml": PROJECT, "src/prepare.py": "x = 1\n", "data/.gitignore": "/raw\n"}
+        files: dict[str, str | bytes] = {"axil.toml": PROJECT, "src/prepare.py": "x = 1\n", "data/.gitignore": "/raw\n"}
         files["data/raw.axil"] = self._pointer(self.raw, 50)
         repo.run("switch", "-qc", "digits")
         self.base = repo.commit({**files, "params.yaml": "train:\n  lr: 0.1\n", "src/train.py": "a = 1\nb = 2\n"})

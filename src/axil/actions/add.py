@@ -52,9 +52,9 @@ def add(project: Project, paths: Sequence[str], *, progress: Progress = SILENT) 
     known = pointers(project)
     names = [project_path(project, path) for path in paths] or list(known)
     names = list(dict.fromkeys(names))
-    _check(project, [name for name in names if name not in known])
     for name in names:
         save.check_addable(project.root, name, {*known, *names})
+    _check(project, [name for name in names if name not in known])
     files = {file for name in names for file in save.files_of(name)}
     before = {file: read_file(project, file) for file in sorted(files)}
     tracked_before = project.index.all_tracked()

@@ -10,6 +10,7 @@ from axil.actions.tracking import begin_pointer_files, read_pointers
 from axil.base.clutter import is_clutter
 from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
 from axil.base.progress import SILENT, Progress
+from axil.errors import BadInput, NotFound
 from axil.git.status import begin_status
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class DataStatus(NamedTuple):
 
     path: str
     state: Literal["clean", "changed", "missing", "outdated"]
-    """"outdated": it is what another version's pointer says, as after `git checkout`."""
+    """"outdated": it is what another version's pointer says, as after `git checkout`, or a kill left it half-way."""
     size: int
     files: int
     added: int = 0
@@ -49,6 +50,14 @@ class StageStatus(NamedTuple):
     reason: str
 
 
+class Trouble(NamedTuple):
+    """What is wrong in a file of the project, why, and what to do."""
+
+    what: str
+    why: str
+    hint: str
+
+
 class ProjectStatus(NamedTuple):
     """The whole answer. `experiment` is None on a detached HEAD, `commit` None before the first commit."""
 
@@ -62,6 +71,8 @@ class ProjectStatus(NamedTuple):
     stages: tuple[StageStatus, ...]
     adopted: tuple[str, ...]
     """Runs found dead and recorded as lost by this very command."""
+    problem: Trouble | None = None
+    """What keeps the pipeline from being planned, or data from being looked at."""
 
 
 def status(project: Project, *, progress: Progress = SILENT) -> ProjectStatus:
@@ -71,14 +82,21 @@ def status(project: Project, *, progress: Progress = SILENT) -> ProjectStatus:
     finish_files = begin_pointer_files(project.git)
     adopted = tuple(run.id for run in adopt(project))
     known = _origin(project)
-    pointers = read_pointers(project, finish_files())
-    stages = _stages(project, pointers)
-    data = tuple(_data(project, path, pointer, progress) for path, pointer in pointers.items())
+    data: tuple[DataStatus, ...] = ()
+    stages: tuple[StageStatus, ...] = ()
+    problem = None
+    try:
+        pointers = read_pointers(project, finish_files())
+        data = tuple(_data(project, path, pointer, progress) for path, pointer in pointers.items())
+        stages = _stages(project, pointers)
+    except (BadInput, NotFound) as error:
+        # Whoever asks for the status is often looking for just this; the rest is told all the same.
+        problem = Trouble(error.what, error.why, error.hint)
     code = finish_status()
     entries = [CodeChange(entry.path, entry.code) for entry in code.entries if not entry.conflict]
     entries += [CodeChange(path, "??") for path in code.untracked if not is_clutter(path)]
     return ProjectStatus(
-        project.head.branch, project.head.commit, *known, tuple(entries), code.conflicts, data, stages, adopted
+        project.head.branch, project.head.commit, *known, tuple(entries), code.conflicts, data, stages, adopted, problem
     )
 
 
@@ -105,6 +123,10 @@ def _data(project: Project, path: str, pointer: Pointer, progress: Progress) -> 
     found = changes(project.index, project.store, project.root, path, pointer, progress=progress)
     if not found:
         return DataStatus(path, "clean", pointer.size, pointer.files)
+    from axil.data.materialise import interrupted
+
+    if interrupted(project.index, path):
+        return DataStatus(path, "outdated", pointer.size, pointer.files, *count(found), shown(found))
     last = project.index.tracked(path)
     as_before = last is not None and last.oid != pointer.oid
     if as_before and not changes(project.index, project.store, project.root, path, last, progress=progress):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from axil.base.light import TYPE_CHECKING
 from axil.data.pointers import data_path, find_pointers, is_pointer, nested_in, parse_pointers, read_pointer
 from axil.errors import BadInput
-from axil.formats.pointer import SUFFIX, Pointer
+from axil.formats.pointer import MAX_BYTES, SUFFIX, Pointer, looks_like
 from axil.git.process import GLOBS, split_nul
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def read_pointers(project: Project, files: Iterable[str]) -> dict[str, Pointer]:
 
     Raises `BadInput`, naming file and line, for a broken pointer and for tracked data inside tracked data.
     """
-    paths = [data_path(name) for name in files if os.path.lexists(project.path(name))]
+    listed = [name for name in files if os.path.lexists(project.path(name))]
+    paths = [data_path(name) for name in listed if _claims(project, name)]
     for path in paths:
         if outer := nested_in(path, paths):
             raise BadInput(
@@ -40,6 +41,20 @@ def read_pointers(project: Project, files: Iterable[str]) -> dict[str, Pointer]:
                 f"keep one of them: git rm --cached '{path}{SUFFIX}', or '{outer}{SUFFIX}'",
             )
     return {path: read_pointer(project.root, path) for path in paths}
+
+
+def _claims(project: Project, name: str) -> bool:
+    """Whether the file `name` is meant as a pointer: it says so, or git keeps it. Data may have such names too."""
+    try:
+        with open(project.path(name), "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError:
+        return True  # Whoever reads it as a pointer says what is wrong.
+    if looks_like(data):
+        return True
+    from axil.git.worktree import tracked
+
+    return bool(tracked(project.git, [name]))
 
 
 def pointers(project: Project) -> dict[str, Pointer]:

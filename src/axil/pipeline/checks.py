@@ -52,7 +52,7 @@ def missing_dep(root: str, graph: Graph, stage: Stage, dep: str, maker: str = ""
     tracked = covering(dep, _tracked_above(root, dep))
     if tracked is not None:
         why = f"{tracked} is tracked data ({tracked}{SUFFIX}), but it is not in the work tree"
-        return BadInput(what, why, "put it back: axil switch --force")
+        return BadInput(what, why, f"put it back: axil materialise {dep}")
     known = [*graph.makers, *(path for other in graph.stages.values() for path in other.deps if path != dep)]
     hint = _closest(root, dep, known) or f"correct it in {FILE}, or add the data: axil add {dep}"
     return BadInput(what, "no stage makes it, and it is not in the project", hint)

@@ -6,7 +6,7 @@ from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_json
-from axil.cli.style import safe
+from axil.cli.style import clean, safe
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +44,9 @@ def render(face: Face, value: ProjectStatus) -> None:
     _code(face, value)
     _data(face, value.data)
     stages(face, value.stages)
+    if value.problem:
+        what, why, hint = (clean(words) for words in value.problem)
+        face.warn("\n  ".join(filter(None, (what, why, f"hint: {hint}" if hint else ""))))
 
 
 def _heading(face: Face, value: ProjectStatus) -> None:
