@@ -9,8 +9,8 @@ from functools import cached_property
 from axil.base.clock import Clock, system_clock
 from axil.base.light import TYPE_CHECKING
 from axil.errors import NotFound
-from axil.git.refs import Head, begin_read_commit, head
-from axil.git.repository import Repository, begin_discover_with_head
+from axil.git.refs import Head, head
+from axil.git.repository import Repository, begin_discover
 from axil.journal import REF
 
 # What a handle needs is imported when it is opened: most commands use few of them.
@@ -30,8 +30,17 @@ class Project:
     `environ` is the environment that commands get; only a face reads the real one.
     """
 
-    def __init__(self, repository: Repository, first_head: Head, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        first_head: Head,
+        environ: Mapping[str, str],
+        clock: Clock,
+        *,
+        journal_tip: str | None = None,
+    ) -> None:
         self.repository = repository
+        self._journal_tip = journal_tip
         self.__dict__["head"] = first_head  # Came with the repository's paths, from the same git process.
         self.root = repository.top
         self.environ = environ
@@ -63,11 +72,10 @@ class Project:
 
     @cached_property
     def journal(self) -> Journal:
-        tip = begin_read_commit(self.git, REF)  # git looks while the module is loaded
         from axil.journal.journal import Journal
 
         os.makedirs(self.home, exist_ok=True)
-        return Journal(self.git, os.path.join(self.home, "journal.db"), clock=self.clock, tip=tip)
+        return Journal(self.git, os.path.join(self.home, "journal.db"), clock=self.clock, tip=self._journal_tip)
 
     @cached_property
     def operations(self) -> OperationLog:
@@ -114,12 +122,13 @@ def open_project(start: str, environ: Mapping[str, str] | None = None, clock: Cl
 
     Raises `NotFound` where there is no git repository, or one without axil.toml.
     """
-    found = begin_discover_with_head(start)
+    found = begin_discover(start, REF)
     # git looks while what almost every command needs is loaded.
     import axil.data.index  # noqa: F401
     from axil.formats.project import FILE
 
-    project = Project(*found(), environ or {}, clock)
+    repository, first_head, tip = found()
+    project = Project(repository, first_head, environ or {}, clock, journal_tip=tip)
     if not os.path.isfile(project.path(FILE)):
         raise NotFound(
             "this repository is not an axil project yet",

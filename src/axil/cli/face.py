@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 import time
@@ -194,6 +193,8 @@ def plain(value: object) -> Any:
 
     Numbers JSON lacks become the strings "NaN", "Infinity", "-Infinity"; bytes in names that are not UTF-8, \\xNN.
     """
+    import math
+
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, str):

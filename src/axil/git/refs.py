@@ -66,15 +66,10 @@ def begin_list_refs(git: Git, *prefixes: str) -> Callable[[], dict[str, str]]:
     return refs
 
 
-def begin_read_commit(git: Git, ref: str) -> Callable[[], str]:
-    """The commit that `ref` is at ("" if there is none), asked now and waited for when the answer is called."""
-    finish = git.begin_call("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-
-    def commit() -> str:
-        result = finish()
-        return text(result.out).strip() if result.code == 0 else ""
-
-    return commit
+def read_commit(git: Git, ref: str) -> str:
+    """The commit that `ref` is at, "" if there is none."""
+    result = git.call("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    return text(result.out).strip() if result.code == 0 else ""
 
 
 def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -> None:

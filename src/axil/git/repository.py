@@ -51,45 +51,57 @@ def discover(start: str) -> Repository:
     Raises `NotFound` (no git, no such folder, no repository) and `BadInput` (git too old, bare, inside `.git`,
     owned by somebody else).
     """
-    return _begin_discover(start, False)()[0]
+    git = Git(start)
+    ask = ("rev-parse", *_QUESTIONS)
+    return _repository(git, start, ask, git.call(*ask))[0]
 
 
 def discover_with_head(start: str) -> tuple[Repository, Head]:
     """`discover` and `refs.head` with a single process (two on an unborn branch)."""
-    return begin_discover_with_head(start)()
+    return begin_discover(start, "HEAD")()[:2]
 
 
-def begin_discover_with_head(start: str) -> Callable[[], tuple[Repository, Head]]:
-    """`discover_with_head`, started now and waited for when the answer is called."""
-    return _begin_discover(start, True)
+def begin_discover(start: str, ref: str) -> Callable[[], tuple[Repository, Head, str | None]]:
+    """`discover_with_head` and the commit that `ref` is at, or None if there seems to be none.
 
-
-def _begin_discover(start: str, with_head: bool) -> Callable[[], tuple[Repository, Head]]:
+    One process, started now and waited for when the answer is called.
+    """
     git = Git(start)
-    ask = ("rev-parse", *_QUESTIONS, *(("HEAD", "--symbolic-full-name", "HEAD") if with_head else ()))
+    # After HEAD's name, git would give the name of `ref` too. Of this range, which is empty, it gives both ends by name
+    # and then, by its id, the commit where they meet.
+    ask = ("rev-parse", *_QUESTIONS, "HEAD", "--symbolic-full-name", "HEAD", f"{ref}...{ref}")
     finish = git.begin_call(*ask)
-    return lambda: _discovered(git, start, ask, finish(), with_head)
+
+    def found() -> tuple[Repository, Head, str | None]:
+        repository, answers = _repository(git, start, ask, finish())
+        if len(answers) < 2:
+            return repository, unborn_head(repository.git()), None
+        met = answers[4] if len(answers) == 5 else ""
+        return repository, Head.parse(answers[0], answers[1]), met[1:] if met.startswith("^") else None
+
+    return found
 
 
-def _discovered(git: Git, start: str, ask: tuple[str, ...], result: Result, with_head: bool) -> tuple[Repository, Head]:
+def _repository(git: Git, start: str, ask: tuple[str, ...], result: Result) -> tuple[Repository, list[str]]:
+    """The repository, and the answers that follow those about it; none if they cannot be told apart."""
     answers = text(result.out).split("\n")[:-1]
     if len(answers) < 6:
         raise _no_repository(git, start, ask, result.err, result.code)
     bare, inside, shallow, object_format, git_dir, common_dir = answers[:6]
     if "true" in (bare, inside):
         raise _no_work_tree(start, bare == "true")
-    found = len(answers) - 6
-    top = answers[6] if found else ""
-    if found not in (1, 3) or not os.path.isabs(top) or not os.path.isdir(top):
+    top, rest = "".join(answers[6:7]), answers[7:]
+    if not os.path.isabs(top) or not os.path.isdir(top) or (rest and rest[0] != "HEAD" and not _is_oid(rest[0])):
         # A line end in a path makes the answers run together: ask for each path alone.
         git_dir, common_dir, top = (_path(git, question) for question in _QUESTIONS[4:])
+        rest = []
     common_dir = os.path.normpath(os.path.join(start, common_dir))
     repository = Repository(top, git_dir, os.path.abspath(common_dir), False, shallow == "true", object_format)
-    if not with_head:
-        return repository, Head(None, None)
-    if found == 3:
-        return repository, Head.parse(answers[7], answers[8])
-    return repository, unborn_head(repository.git())
+    return repository, rest
+
+
+def _is_oid(answer: str) -> bool:
+    return len(answer) in (40, 64) and not answer.strip("0123456789abcdef")
 
 
 def git_dirs(repository: Repository) -> list[str]:

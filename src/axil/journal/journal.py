@@ -13,7 +13,7 @@ from axil.base.ids import ALPHABET, LENGTH, is_id
 from axil.base.light import TYPE_CHECKING, TypeVar
 from axil.errors import BadInput, Busy, Damaged, NotFound
 from axil.git.process import Git
-from axil.git.refs import LostRace, begin_read_commit, update_refs
+from axil.git.refs import LostRace, read_commit, update_refs
 from axil.journal import REF, reading
 from axil.journal.index import Batch, Index
 from axil.journal.rows import Experiment, NoteRow, OutputRef, Problem, RunRow, StageRow, Summary, by_name
@@ -33,20 +33,17 @@ class Journal:
     """The journal of the repository of `git`, with its index in the file `database`.
 
     The index is brought up to date at the first question and after every `append` and `merge`; a process that lives
-    long calls `refresh` to see others' records. `tip` is where the ref is, "" for no ref, or gives the answer of a git
-    that was asked already.
+    long calls `refresh` to see others' records. `tip` is where the ref is ("" for no ref), if the caller
+    knows: a ref that has moved on since is followed at the next `append` or `refresh`.
     """
 
     REF = REF
 
-    def __init__(
-        self, git: Git, database: str, *, clock: Clock = system_clock, tip: str | Callable[[], str] | None = None
-    ) -> None:
+    def __init__(self, git: Git, database: str, *, clock: Clock = system_clock, tip: str | None = None) -> None:
         self._git = git
         self._clock = clock
         self._index = Index(database)
-        self._tip = tip if isinstance(tip, str) else _UNKNOWN
-        self._asked = None if isinstance(tip, str) else tip
+        self._tip = _UNKNOWN if tip is None else tip
         self._fresh = False
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -238,7 +235,7 @@ class Journal:
     def refresh(self, tip: str | None = None) -> None:
         """See what others appended since; `tip` is where the ref is now, if the caller knows ("" for no ref)."""
         self._tip = _UNKNOWN if tip is None else tip
-        self._asked, self._fresh = None, False
+        self._fresh = False
         self._ask(lambda db: None)
 
     def close(self) -> None:
@@ -313,8 +310,7 @@ class Journal:
         return self._ask(lambda db: db.execute(f"SELECT 1 FROM {table}", (id, kind)).fetchone()) is not None
 
     def _read_tip(self) -> str:
-        asked, self._asked = self._asked, None
-        return (asked or begin_read_commit(self._git, self.REF))()
+        return read_commit(self._git, self.REF)
 
     def _is_ancestor(self, one: str, two: str) -> bool:
         return self._git.ok("merge-base", "--is-ancestor", one, two)

@@ -37,14 +37,14 @@ class Asked(NamedTuple):
 
 def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     """The runs asked for; without `sort` the newest first. Runs without the sorted value come last."""
-    from axil.journal import query
-
     conditions, values = ["NOT r.retracted"] if not asked.retracted else [], list[object]()
     for column, wanted in (("r.identity", asked.identities), ("r.state", asked.states)):
         if wanted is not None:
             conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
             values += wanted
     join, order, known = "", " ORDER BY r.id DESC", None
+    if asked.where or asked.sort:
+        from axil.journal import query
     if asked.where and asked.where.strip():
         known = _known(db)
         clause = query.where(asked.where, known, now)

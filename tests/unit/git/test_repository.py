@@ -11,7 +11,7 @@ from tests.conftest import Repo
 
 from axil.errors import BadInput, NotFound
 from axil.git.refs import Head, LostRace, head, list_refs, update_refs
-from axil.git.repository import Repository, discover, discover_with_head, git_dirs
+from axil.git.repository import Repository, begin_discover, discover, discover_with_head, git_dirs
 
 
 def expected(path: Path) -> Repository:
@@ -150,3 +150,16 @@ def test_repository_of_another_user(repo: Repo) -> None:
         discover(str(repo.path))
     assert "belongs to another user" in caught.value.what
     assert caught.value.hint == f"if you trust it: git config --global --add safe.directory {repo.path}"
+
+
+def test_a_ref_is_found_on_the_way(repo: Repo) -> None:
+    """The commit of one more ref comes from the same process; None where there is no such commit."""
+    first = repo.commit({"a": "1"})
+    second = repo.commit({"a": "2"})
+    repo.run("update-ref", "refs/axil/some", first)
+    assert begin_discover(str(repo.path), "refs/axil/some")() == (expected(repo.path), Head("main", second), first)
+    assert begin_discover(str(repo.path), "refs/axil/none")() == (expected(repo.path), Head("main", second), None)
+    repo.run("update-ref", "refs/axil/some", repo.run("rev-parse", "HEAD:a"))
+    assert begin_discover(str(repo.path), "refs/axil/some")()[2] is None
+    repo.run("switch", "-q", "--orphan", "empty")
+    assert begin_discover(str(repo.path), "refs/axil/some")() == (expected(repo.path), Head("empty", None), None)
