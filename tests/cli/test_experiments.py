@@ -64,6 +64,25 @@ def test_fork_from_a_run_has_exactly_the_code_it_ran(small):
     assert small.axil("fork", "again", "--from", run).out == f"on again, forked from run {run[-7:]} of main\n"
 
 
+def test_fork_from_the_run_just_made_although_nothing_is_committed(small):
+    small.repo.write({"params.yaml": "lr: 0.7\n", "extra.py": "z = 1\n"})
+    run = small.axil("run", "--json").json["run"]["id"]
+    model = small.repo.read("model.txt")
+    small.axil("fork", "kept", "--from", run)
+    assert small.repo.run("status", "--porcelain") == ""
+    assert (small.head(), small.repo.read("extra.py"), small.repo.read("model.txt")) == ("kept", "z = 1\n", model)
+    small.axil("switch", "main")
+    assert not (small.path / "extra.py").exists()
+    small.axil("switch", "kept")
+    small.repo.run("switch", "-q", "main")
+    small.repo.write({"extra.py": "z = 2\n", "params.yaml": "lr: 0.7\n"})
+    before = small.state()
+    assert "they are in: extra.py, params.yaml" in small.axil("switch", "kept", code=1).err.replace(
+        "params.yaml, extra.py", "extra.py, params.yaml"
+    )
+    assert small.state() == before
+
+
 def test_fork_set_commits_the_parameter_and_keeps_comments(small):
     value = small.axil("fork", "+lr", "--set", "lr=0.5", "--json").json
     assert value["params"] == ["lr=0.5"]

@@ -59,6 +59,10 @@ def add(project: Project, paths: Sequence[str], *, progress: Progress = SILENT) 
     before = {file: read_file(project, file) for file in sorted(files)}
     tracked_before = project.index.all_tracked()
     saved = save.add(project.index, project.store, project.root, names, tracked=known, progress=progress)
+    settled = [name for name in names if paths and saved[name] == known.get(name)]
+    if settled:
+        # Who names data that has not changed wants to be sure: objects the store has lost are put there again.
+        save.add(project.index, project.store, project.root, settled, tracked=known, recheck=True, progress=progress)
     moves = file_moves(project, before, {file: read_file(project, file) for file in before})
     if moves:
         data = data_moves((name, tracked_before.get(name), pointer) for name, pointer in saved.items())

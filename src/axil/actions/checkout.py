@@ -1,4 +1,4 @@
-"""Let git check something out, kindly to `.gitignore` files in which only axil's own lines are new."""
+"""Let git check something out, with less fuss: what is in the way only by its form is not in the way."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.data.ignore import NAME, ensure_lines, without_own
 from axil.errors import Blocked
 from axil.git.branches import switch as git_switch
+from axil.git.process import join_nul
 
 if TYPE_CHECKING:
+    from axil.git.diff import TreeChange
     from axil.git.refs import Head
     from axil.project import Project
 
@@ -31,17 +33,22 @@ class _Aside(NamedTuple):
 def check_out(project: Project, target: Head, *, discard: bool = False) -> str:
     """Check out the branch of `target` (or its commit, detached); what a failing hook of the user said, normally "".
 
-    `axil run` and `axil add` write `.gitignore` lines that may not be committed yet. Where only these keep git from
-    switching, they are carried along. Raises what `git.branches.switch` raises, changing nothing.
+    Two things keep git from switching and need not: files that already are as over there, as after a run whose code
+    becomes an experiment, and `.gitignore` lines of axil's own that are not committed yet; those are carried along.
+    Raises what `git.branches.switch` raises, changing nothing.
     """
     name, detach = target.branch or target.commit or "", target.branch is None
     try:
         return git_switch(project.git, name, detach=detach, discard=discard)
     except Blocked as error:
-        files = _own_only(project, error.paths)
-        if not files:
+        same = _as_there(project, name, error.paths)
+        files = _own_only(project, [path for path in error.paths if path not in same])
+        if not error.paths or len(same) + len(files) < len(set(error.paths)):
             raise
-    with _aside(project, files):
+    with _index_kept(project), _aside(project, files):
+        # What git's index has as the target has it, git leaves alone.
+        lines = [f"{change.new_mode} {change.new}\t{path}" for path, change in same.items()]
+        project.git.writing("update-index", "--add", "-z", "--index-info", input=join_nul(lines))
         message = git_switch(project.git, name, detach=detach)
     for one in files:
         ensure_lines(project.root, one.path, one.own)
@@ -49,13 +56,45 @@ def check_out(project: Project, target: Head, *, discard: bool = False) -> str:
     return message
 
 
+def _as_there(project: Project, name: str, paths: Sequence[str]) -> dict[str, TreeChange]:
+    """Those of `paths` that have in the work tree what they have in the branch or commit `name`."""
+    from axil.git.diff import diff_trees
+    from axil.git.snapshot import snapshot_tree
+
+    if not paths:
+        return {}
+    here = snapshot_tree(project.git, project.head).tree
+    there = {change.path: change for change in diff_trees(project.git, None, name, paths)}
+    differ = {change.path for change in diff_trees(project.git, here, name, paths)}
+    return {path: there[path] for path in paths if path in there and path not in differ}
+
+
+@contextlib.contextmanager
+def _index_kept(project: Project) -> Iterator[None]:
+    """git's index as it was if the block fails."""
+    path = os.path.join(project.repository.git_dir, "index")
+    try:
+        with open(path, "rb") as file:
+            before = file.read()
+    except FileNotFoundError:
+        before = None
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            write_atomic(path, before)
+        raise
+
+
 def _own_only(project: Project, paths: Sequence[str]) -> list[_Aside]:
     """The files at `paths`; none unless each is a `.gitignore` in which only axil's lines differ from HEAD's."""
-    if not paths or any(os.path.basename(path) != NAME for path in paths):
+    if any(os.path.basename(path) != NAME for path in paths):
         return []
     from axil.git.catfile import CatFile
     from axil.git.worktree import status
 
+    if not paths:
+        return []
     staged = {entry.path for entry in status(project.git, untracked="no").entries if entry.staged}
     found = []
     with CatFile(project.git) as cat:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from axil.actions.roots import roots
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.store.collect import closure, parents
+from axil.store.collect import closure, execute, parents, plan_quarantine
 from axil.store.verify import verify as verify_store
 
 if TYPE_CHECKING:
@@ -46,10 +46,16 @@ class Verified(NamedTuple):
     problems: tuple[str, ...]
     """Pointers and journal entries that cannot be read."""
     sound: bool
+    trash: str = ""
+    """Where damaged objects were put aside, for `axil gc --restore`; "" if they were not."""
 
 
-def verify(project: Project, *, progress: Progress = SILENT) -> Verified:
-    """Re-hash the whole store, then look up everything that a branch, tag, run or work tree refers to."""
+def verify(project: Project, *, quarantine: bool = False, progress: Progress = SILENT) -> Verified:
+    """Re-hash the whole store, then look up everything that a branch, tag, run or work tree refers to.
+
+    Changes nothing but with `quarantine`: then damaged objects go to the trash, and adding the data again or running
+    the stage again heals the store.
+    """
     report = verify_store(project.store, progress)
     found, problems = roots(project)
     problems += [f"journal {one.path}: {one.why}" for one in project.journal.problems()]
@@ -65,7 +71,10 @@ def verify(project: Project, *, progress: Progress = SILENT) -> Verified:
     )
     missing = tuple(MissingObject(oid.hex(), named.get(oid, ())) for oid in sorted(gone))
     sound = not (damaged or missing or problems)
-    return Verified(report.objects, report.bytes, len(users), damaged, missing, tuple(problems), sound)
+    trash = ""
+    if quarantine and report.faults:
+        trash = execute(project.store, plan_quarantine(project.store, damage), project.clock()).trash
+    return Verified(report.objects, report.bytes, len(users), damaged, missing, tuple(problems), sound, trash)
 
 
 def _needed_by(project: Project, users: Mapping[Oid, list[str]], bad: AbstractSet[Oid]) -> dict[Oid, tuple[str, ...]]:

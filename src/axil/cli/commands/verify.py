@@ -1,4 +1,4 @@
-"""Check every stored object and every reference to one. Changes nothing; exit code 1 if something is wrong."""
+"""Check every stored object and every reference to one. Changes nothing unless told; exit code 1 if all is not well."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quarantine", action="store_true", help="put damaged objects into the trash, so that they can be added again"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.verify import verify
 
-    value = verify(face.project(), progress=face.progress())
+    value = verify(face.project(), quarantine=args.quarantine, progress=face.progress())
     face.show(value, render)
     return 0 if value.sound else 1
 
@@ -42,7 +45,11 @@ def render(face: Face, value: Verified) -> None:
     else:
         wrong = len(value.damaged) + len(value.missing) + len(value.problems)
         face.line(f"{style.red(fmt.count(wrong, 'problem'))} in {facts}")
-        face.hint("bring damaged or missing data back: axil add it where it still exists, or axil run to make it again")
+        if value.trash:
+            face.line(f"damaged objects are in the trash as {value.trash}")
+        elif value.damaged:
+            face.hint("first put the damaged objects aside: axil verify --quarantine")
+        face.hint("bring data back: axil add PATH where it still exists, or axil run to make it again")
 
 
 def _users(face: Face, names: tuple[str, ...]) -> None:
