@@ -55,6 +55,8 @@ def begin(teller: Teller) -> None:
     teller.quietly("git config commit.gpgsign false")
     teller.run("axil init")
     shutil.copytree(PROJECT, teller.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    with open(os.path.join(teller.folder, ".gitignore"), "w", encoding="utf-8") as file:
+        file.write("__pycache__/\n")
     count = digits.write_raw(teller.path("data", "raw"))
     teller.say(f"""It gets three scripts, their parameters, the pipeline in axil.toml, and {count:,} handwritten digits:
         PNG files and labels.csv in data/raw. axil keeps the data, git a small pointer to it.""")
