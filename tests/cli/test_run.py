@@ -280,14 +280,19 @@ def test_independent_stages_run_side_by_side(small):
         f'[stages.{a}]\ncmd = "sh meet.sh {a} {b}"\nouts = ["{a}.out"]\n' for a, b in (("one", "two"), ("two", "one"))
     )
     # Each waits until the other has begun: one after the other, they would wait for ever.
-    script = "touch $1.begun\ni=0\nwhile [ ! -e $2.begun ]; do sleep 0.05; i=$((i+1)); [ $i -gt 400 ] && exit 9; done\necho $1 > $1.out\n"
+    script = (
+        "touch $1.begun\ni=0\n"
+        "while [ ! -e $2.begun ]; do sleep 0.05; i=$((i+1)); [ $i -gt 400 ] && exit 9; done\n"
+        "echo $1 > $1.out\n"
+    )
     small.commit("pair", **{"axil.toml": stages, "meet.sh": script, ".gitignore": "*.begun\n"})
     small.axil("run", "-j", "2")
     assert (small.repo.read("one.out"), small.repo.read("two.out")) == ("one\n", "two\n")
 
 
 def test_one_stage_fails_the_other_finishes(small):
-    stages = '[stages.bad]\ncmd = "exit 3"\nouts = ["bad.out"]\n[stages.good]\ncmd = "echo 1 > good.out"\nouts = ["good.out"]\n'
+    stages = '[stages.bad]\ncmd = "exit 3"\nouts = ["bad.out"]\n'
+    stages += '[stages.good]\ncmd = "echo 1 > good.out"\nouts = ["good.out"]\n'
     stages += '[stages.after]\ncmd = "cp bad.out after.out"\ndeps = ["bad.out"]\nouts = ["after.out"]\n'
     small.commit("three", **{"axil.toml": stages})
     small.axil("run", "-j", "2", code=1)

@@ -10,7 +10,7 @@ from axil.actions.experiments import require
 from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
 from axil.actions.operation import Step, log
 from axil.actions.outputs import ignore_outputs, outputs_of
-from axil.actions.tracking import changed_pointers, pointers
+from axil.actions.tracking import changed_pointers, pointers, refuse_nested
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.materialise import Target
@@ -75,6 +75,7 @@ def plan_switching(
     here = project.index.all_tracked()
     now = pointers(project)
     data = {**now, **changes}
+    refuse_nested([path for path, new in data.items() if new is not None])
     # Data that was never brought here and is the same over there is left to `axil materialise`.
     targets = [
         Target(path, here.get(path), new)

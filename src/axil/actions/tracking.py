@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from axil.base.light import TYPE_CHECKING
 from axil.data.pointers import data_path, find_pointers, is_pointer, nested_in, parse_pointers, read_pointer
@@ -33,14 +33,20 @@ def read_pointers(project: Project, files: Iterable[str]) -> dict[str, Pointer]:
     """
     listed = [name for name in files if os.path.lexists(project.path(name))]
     paths = [data_path(name) for name in listed if _claims(project, name)]
+    refuse_nested(paths)
+    return {path: read_pointer(project.root, path) for path in paths}
+
+
+def refuse_nested(paths: Collection[str]) -> None:
+    """Raise `BadInput` if one of the tracked `paths` lies in another one."""
+    known = set(paths)
     for path in paths:
-        if outer := nested_in(path, paths):
+        if outer := nested_in(path, known):
             raise BadInput(
                 f"{path}{SUFFIX}: tracked data inside tracked data",
                 f"{outer}{SUFFIX} already stands for everything in {outer}",
                 f"keep one of them: git rm --cached '{path}{SUFFIX}', or '{outer}{SUFFIX}'",
             )
-    return {path: read_pointer(project.root, path) for path in paths}
 
 
 def _claims(project: Project, name: str) -> bool:

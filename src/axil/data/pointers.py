@@ -76,7 +76,7 @@ def read_pointer(root: str, path: str) -> Pointer:
 
 def nested_in(path: str, tracked: Iterable[str]) -> str:
     """The tracked path that contains `path`, or ""."""
-    known = set(tracked)
+    known = tracked if isinstance(tracked, (set, dict)) else set(tracked)  # many ask with one set
     outer = os.path.dirname(path)
     while outer:
         if outer in known:
