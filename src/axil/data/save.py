@@ -63,7 +63,8 @@ def check_addable(root: str, path: str, tracked: Collection[str]) -> None:
             "replace the link by what it points to, or track that path if it is inside the project",
         )
     if not os.path.lexists(full):
-        hint = f"bring it back with: axil materialise {path}" if path in tracked else "check the name"
+        known = os.path.lexists(os.path.join(root, pointer_path(path)))
+        hint = f"bring it back with: axil materialise {path}" if known else "check the name"
         raise NotFound(f"{path} does not exist", "", hint)
     outer = nested_in(path, tracked) or _outer_pointer(root, path)
     if outer:
