@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from axil.base.clutter import TEMPORARY_PREFIX
+
 
 def write_atomic(path: str, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
     """Replace `path` by `data`: a temporary file beside it, fsync, rename, fsync of the folder.
@@ -12,7 +14,7 @@ def write_atomic(path: str, data: bytes, *, mode: int = 0o644, sync: bool = True
     Readers see the old or the new bytes, never a part. On any error the old file is untouched.
     """
     folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f".{os.path.basename(path)}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:

@@ -1,13 +1,18 @@
-"""Names of files that tools leave behind and nobody means to keep: caches of Python, of notebooks, of file browsers."""
+"""Names of files that tools leave behind and nobody means to keep: caches of Python, of notebooks, of file browsers,
+and half-written files of a killed axil.
+"""
 
 from __future__ import annotations
 
 FOLDERS = frozenset(("__pycache__", ".ipynb_checkpoints"))
 FILES = frozenset((".DS_Store",))
 ENDING = ".pyc"
+TEMPORARY_PREFIX = ".axil-part-"
+"""How the names of half-written files start, the writer's process id follows; a killed process may leave some."""
 
 
 def is_clutter(path: str) -> bool:
     """Whether `path` (with `/`) is such a file or folder, or lies in one."""
     *folders, name = path.rstrip("/").split("/")
-    return name in FILES or name in FOLDERS or name.endswith(ENDING) or not FOLDERS.isdisjoint(folders)
+    known = name in FILES or name in FOLDERS or name.endswith(ENDING) or name.startswith(TEMPORARY_PREFIX)
+    return known or not FOLDERS.isdisjoint(folders)

@@ -267,7 +267,8 @@ def _clear(full: bytes) -> None:
 
 
 def _sweep(top: bytes, path: bytes) -> None:
-    """Remove the temporary files that a killed switch left in the tracked `path`."""
+    """Remove the temporary files that a killed switch left in the tracked `path`, and of a file: beside it."""
+    scan.sweep(os.path.dirname(os.path.join(top, path)))
     todo = [os.path.join(top, path)]
     while todo:
         folder = todo.pop()

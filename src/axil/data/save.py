@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from axil.base.atomic import write_atomic
 from axil.base.light import TYPE_CHECKING
 from axil.base.progress import SILENT, Progress
-from axil.data import content
+from axil.data import content, scan
 from axil.data.ignore import ensure_ignored, ensure_not_ignored
 from axil.data.index import WorkTreeIndex
 from axil.data.pointers import check_place, is_pointer, nested_in, pointer_path
@@ -98,6 +98,7 @@ def write_pointer(root: str, path: str, pointer: Pointer) -> bool:
             error.strerror or str(error),
             "the data itself is in the store; mend the cause and give the same command again",
         ) from None
+    scan.sweep(os.fsencode(os.path.dirname(full)))  # Perhaps an earlier one was killed just here.
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from struct import pack
@@ -84,6 +85,27 @@ def temporary_name() -> bytes:
 def is_temporary(name: bytes) -> bool:
     """Whether axil made this file for a moment, and perhaps was killed before it could remove it: it is no data."""
     return name.startswith(_TEMPORARY)
+
+
+def sweep(folder: bytes) -> None:
+    """Remove such files of killed processes from `folder`, not from below it; others may still be writing theirs."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _abandoned(entry.name):
+                os.unlink(entry.path)
+
+
+def _abandoned(name: bytes) -> bool:
+    pid = name.removeprefix(_TEMPORARY).partition(b"-")[0]
+    if not is_temporary(name) or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 class Stats(NamedTuple):

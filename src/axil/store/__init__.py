@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from axil.base.clutter import TEMPORARY_PREFIX
 from axil.base.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from axil.store.store import Store, Usage
 
 __all__ = ["TEMPORARY_PREFIX", "Batch", "Placed", "Saved", "Store", "Usage"]
-
-TEMPORARY_PREFIX = ".axil-part-"
-"""How the names of half-written files in the work tree start; a killed process may leave some."""
 
 _MODULES = {"Batch": "batch", "Placed": "place", "Saved": "hashing", "Store": "store", "Usage": "store"}
 
