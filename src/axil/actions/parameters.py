@@ -8,6 +8,7 @@ from axil.base.atomic import write_atomic
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import BadInput, NotFound
 from axil.formats import params
+from axil.pipeline.load import parse_params
 
 if TYPE_CHECKING:
     from axil.formats.params import Assignment
@@ -59,7 +60,9 @@ def commit_with(project: Project, commit: str, changes: Sequence[Assignment], na
         raise NotFound(
             f"{path} is not in the commit {commit[:9]}", "", f"commit it first: git add {path} && git commit"
         )
-    tree = replace_file(project.git, commit, path, _assigned(old, path, changes))
+    new = _assigned(old, path, changes)
+    parse_params(path, new, project.index)  # Now, while the parser is loaded anyway: the next command finds it done.
+    tree = replace_file(project.git, commit, path, new)
     return commit_tree(project.git, tree, [commit], f"{name}: {', '.join(described(change) for change in changes)}\n")
 
 

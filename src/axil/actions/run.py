@@ -22,12 +22,12 @@ from axil.git.refs import BRANCHES, Head
 from axil.git.snapshot import snapshot_tree
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
-from axil.pipeline.load import Params
+from axil.pipeline.load import Params, parse_params
 from axil.runs.events import OnEvent, ignore
 from axil.runs.execute import Handles, Outcome, Request, execute
 
 if TYPE_CHECKING:
-    from axil.formats.params import Assignment, Value
+    from axil.formats.params import Assignment
     from axil.formats.record import Run
     from axil.pipeline.graph import Graph
     from axil.project import Project
@@ -58,7 +58,7 @@ def plan(
     chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
     if changes:
         edit = parameters.edited(project, changes)
-        chosen.params = Params(edit.path, _flat(edit.new, edit.path))
+        chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
     return tuple(StageStatus(one.stage, one.action, one.reason) for one in chosen.plan_all(targets))
 
 
@@ -90,7 +90,7 @@ def run(
     edit = parameters.edited(project, changes) if changes else None
     chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
     if edit:
-        chosen.params = Params(edit.path, _flat(edit.new, edit.path))
+        chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
     chosen.check(whole.subset(targets))
     # Here everything that could be wrong has been looked at; from here on things change.
     trace = _Trace(project, edit)
@@ -208,9 +208,3 @@ def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]
             if before.get(path) != now:
                 project.index.set_tracked(path, now)
     return data_moves(moves)
-
-
-def _flat(data: bytes, path: str) -> dict[str, Value]:
-    from axil.formats import params
-
-    return params.flatten(params.load(data.decode("utf-8"), params.kind_of(path), path), path)

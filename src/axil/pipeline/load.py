@@ -52,16 +52,22 @@ def load_params(root: str, file: ProjectFile, cache: Cache) -> Params:
 
         why = f"axil.toml names it: [project] params = {json.dumps(path)}"
         raise BadInput(f"{path} does not exist", why, "make it, or correct axil.toml") from None
+    return Params(path, parse_params(path, data, cache))
+
+
+def parse_params(path: str, data: bytes, cache: Cache) -> Flat:
+    """The parameters in the bytes of a params file, through `cache`. Raises `BadInput` with file and line."""
     kind = params.kind_of(path)
     key = hash_bytes(data) + kind.encode()
     known = cache.cached(params.CACHE_KIND, key)
     if known is not None:
-        return Params(path, loads(known))
+        found: Flat = loads(known)
+        return found
     import json
 
     flat = params.flatten(params.load(_text(data, path), kind, path), path)
     cache.remember(params.CACHE_KIND, {key: json.dumps(flat).encode()})
-    return Params(path, flat)
+    return flat
 
 
 def _read(root: str, path: str) -> bytes:

@@ -6,6 +6,8 @@ failed, 130 if the run was stopped.
 
 from __future__ import annotations
 
+import os
+
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
@@ -41,8 +43,6 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
         face.show(plan(face.project(), args.stages, assignments=args.assignments, force=args.force), render_plan)
         return 0
-    import platform
-
     from axil.actions.run import run
 
     view = _View(face)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         message=args.message,
         force=args.force,
         jobs=args.jobs,
-        host=platform.node(),
+        host=os.uname().nodename,
         on_event=view.tell,
         progress=face.progress(),
     )
