@@ -15,7 +15,7 @@ from axil.base.progress import SILENT, Progress
 from axil.errors import BadInput
 from axil.git.commits import commit_tree, identity
 from axil.git.refs import Head
-from axil.journal.operations import RefMove
+from axil.journal.operations import Kept, RefMove
 
 if TYPE_CHECKING:
     from axil.formats.params import Assignment
@@ -32,6 +32,10 @@ class Forked(NamedTuple):
     hypothesis: str
     params: tuple[str, ...]
     operation: str
+    unavailable: tuple[str, ...] = ()
+    """Outputs of the source that are not in the store any more."""
+    saved: tuple[Kept, ...] = ()
+    """Outputs edited by hand that were put aside before they were overwritten."""
 
 
 class _Origin(NamedTuple):
@@ -67,11 +71,7 @@ def fork(
     check_new_name(project, name)
     author = identity(project.git)
     commit = _first_commits(project, origin, changes, name)
-    moves = Moves()
-    if source:
-        pointers = changed_pointers(project, project.head.commit, commit)
-        outputs = outputs_of_run(project, origin.run) if origin.run else outputs_of(project, origin.parent)
-        moves = plan_switching(project, commit, pointers, outputs, force=False, progress=progress)
+    moves = _moves(project, origin, commit, progress) if source else Moves()
     if commit != project.head.commit or not moves.idle:
         refuse_during_run(project, f"forking {name}")
     record = Fork(
@@ -94,7 +94,24 @@ def fork(
         then=lambda: project.journal.append([record]),
         progress=progress,
     )
-    return Forked(name, origin.parent, commit, origin.run, why, tuple(assignments), switched.operation)
+    return Forked(
+        name,
+        origin.parent,
+        commit,
+        origin.run,
+        why,
+        tuple(assignments),
+        switched.operation,
+        switched.unavailable,
+        switched.saved,
+    )
+
+
+def _moves(project: Project, origin: _Origin, commit: str, progress: Progress) -> Moves:
+    """What has to move in the work tree to be at `commit` with the outputs of the origin."""
+    pointers = changed_pointers(project, project.head.commit, commit)
+    outputs = outputs_of_run(project, origin.run) if origin.run else outputs_of(project, origin.parent)
+    return plan_switching(project, commit, pointers, outputs, force=False, progress=progress)
 
 
 def _origin(project: Project, source: str) -> _Origin:

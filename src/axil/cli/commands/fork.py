@@ -47,5 +47,9 @@ def render(face: Face, value: Forked) -> None:
     style = face.style
     origin = f"run {short(value.run)} of {value.parent}" if value.run else value.parent
     face.line(f"on {style.bold(safe(value.name))}{style.dim(f', forked from {safe(origin)}')}")
+    for path in value.unavailable:
+        face.warn(f"{path} is not in the store any more; `axil run` makes it again")
+    for kept in value.saved:
+        face.note(f"saved first: {safe(kept.description)}, {kept.oid[:12]}; `axil undo` brings it back")
     if value.params:
         face.line(style.dim(f"  committed: {', '.join(map(safe, value.params))}"))

@@ -1,0 +1,54 @@
+"""Operations are in the log before anything moves, and gone again if nothing did."""
+
+from __future__ import annotations
+
+import pytest
+
+from axil.actions.operation import KEEPS_DATA, Step, data_moves, log, perform
+from axil.base.clock import system_clock
+from axil.errors import AxilError
+from axil.formats.pointer import Pointer
+from axil.journal.operations import RefMove
+from axil.project import open_project
+
+
+@pytest.fixture
+def project(repo):
+    repo.commit({"axil.toml": ""})
+    return open_project(str(repo.path), clock=system_clock)
+
+
+def test_the_operation_is_logged_before_the_refs_move(project):
+    seen = []
+    perform(project, "try", Step(move_refs=lambda: seen.append(project.operations.list()[0].command)))
+    assert seen == ["axil try"]
+
+
+def test_a_refusal_takes_the_operation_back(project, repo):
+    tip = repo.run("rev-parse", "HEAD")
+    with pytest.raises(AxilError):
+        perform(project, "try", Step(refs=(RefMove("refs/heads/main", "1" * 40, tip),)))
+    assert project.operations.list() == ()
+
+
+def test_an_interruption_leaves_it_for_undo(project):
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(project, "try", Step(move_refs=interrupted))
+    assert [one.command for one in project.operations.list()] == ["axil try"]
+
+
+def test_work_tree_operations_remember_where_they_happened(project):
+    moved = data_moves([("d", None, Pointer("file", b"\1" * 32, 1, 1, True))])
+    assert log(project, "add d", Step(data=moved)).head == (project.head, project.head)
+    assert log(project, "add d", Step(data=moved, keeps_data=True)).note == KEEPS_DATA
+    assert log(project, "note x", Step()).head is None
+
+
+def test_what_stays_the_same_is_no_move():
+    one = Pointer("tree", b"\1" * 32, 5, 3)
+    # Sizes and counts only describe the content; the oid says whether it is another one.
+    assert data_moves([("d", one, one._replace(files=4))]) == ()
+    assert [move.old for move in data_moves([("d", one, None)])] == ["tree:" + "01" * 32]
