@@ -315,7 +315,7 @@ def test_outputs_that_git_keeps_are_refused(small):
     small.repo.run("commit", "-qm", "model in git")
     small.repo.write({"params.yaml": "lr: 0.9\n"})
     before = small.state()
-    answer = small.axil("run", code=1)
+    answer = small.axil("run", "--set", "lr=0.8", "-m", "words", code=1)
     assert "model.txt" in answer.err and "git rm" in answer.err
     assert small.state() == before
     assert small.ran() == 1

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from axil.formats.params import Assignment
     from axil.formats.record import Run
     from axil.pipeline.graph import Graph
+    from axil.pipeline.planner import Planner
     from axil.project import Project
 
 
@@ -53,12 +54,7 @@ def plan(
 ) -> tuple[StageStatus, ...]:
     """What `run` with the same arguments would do with each stage, and why; changes nothing."""
     changes = _parse(assignments)
-    known = pointers(project)
-    whole = graph(project, known)
-    chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
-    if changes:
-        edit = parameters.edited(project, changes)
-        chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
+    chosen = _planner(project, targets, parameters.edited(project, changes) if changes else None, force)
     return tuple(StageStatus(one.stage, one.action, one.reason) for one in chosen.plan_all(targets))
 
 
@@ -85,20 +81,16 @@ def run(
         current(project, "axil run -m")
     adopted = tuple(one.id for one in adopt(project))
     author = identity(project.git)
-    known = pointers(project)
-    whole = graph(project, known)
     edit = parameters.edited(project, changes) if changes else None
-    chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
-    if edit:
-        chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
-    chosen.check(whole.subset(targets))
-    # Here everything that could be wrong has been looked at; from here on things change.
+    chosen = _planner(project, targets, edit, force)
+    chosen.check(chosen.graph.subset(targets))
+    ignore_outputs(project, chosen.graph.makers, lambda in_git: check_git(chosen.graph, in_git))
+    # Everything that could be wrong has been looked at; from here on things change.
     trace = _Trace(project, edit)
-    committed = _commit(project, whole, trace, message) if message else ""
+    committed = _commit(project, trace, message) if message else ""
     left_out: list[tuple[str, int]] = []
 
     def snapshot() -> str:
-        _ignore_outputs(project, whole)
         taken = snapshot_tree(project.git, project.head)
         left_out.extend(taken.skipped)
         return taken.tree
@@ -113,8 +105,6 @@ def run(
         # Refused before anything ran: another run writes the same outputs, or a merge is not resolved.
         trace.take_back()
         raise
-    if not outcome.recorded:
-        _ignore_outputs(project, whole)  # They may lie here from another branch, whose `.gitignore` this one lacks.
     trace.finish(_note_outputs(project, outcome, before), outcome)
     saved = tuple(one.path for one in outcome.saved)
     return RunResult(outcome.run, outcome.recorded, committed, tuple(left_out), adopted, saved)
@@ -168,6 +158,16 @@ def _parse(assignments: Sequence[str]) -> list[Assignment]:
     return [parse_assignment(text) for text in assignments]
 
 
+def _planner(project: Project, targets: Sequence[str], edit: parameters.Edit | None, force: bool) -> Planner:
+    """The planner of the work tree, with the parameters as `edit` will leave them."""
+    known = pointers(project)
+    whole = graph(project, known)
+    chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
+    if edit:
+        chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
+    return chosen
+
+
 def _forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
     """With `force`, the named stages run in any case; all stages if none is named."""
     if not force:
@@ -175,11 +175,10 @@ def _forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
     return set(targets) if targets else set(whole.stages)
 
 
-def _commit(project: Project, whole: Graph, trace: _Trace, message: str) -> str:
+def _commit(project: Project, trace: _Trace, message: str) -> str:
     """Commit everything a snapshot would hold, with the user's hooks; "" if nothing had changed."""
     from axil.git.worktree import status
 
-    _ignore_outputs(project, whole)
     state = status(project.git)
     left_out = {path for path, _ in snapshot_tree(project.git, project.head, status=state).skipped}
     new = [path for path in state.untracked if path not in left_out and not path.endswith("/") and not is_clutter(path)]
@@ -190,11 +189,6 @@ def _commit(project: Project, whole: Graph, trace: _Trace, message: str) -> str:
     if made:
         trace.committed(before, project.head)
     return made
-
-
-def _ignore_outputs(project: Project, whole: Graph) -> None:
-    """Keep what the stages make out of git. Raises `BadInput` for outputs that git has."""
-    ignore_outputs(project, whole.makers, lambda in_git: check_git(whole, in_git))
 
 
 def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]) -> tuple[DataMove, ...]:
