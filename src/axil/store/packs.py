@@ -137,6 +137,8 @@ class PackSet:
 
     def known(self, oid: Oid) -> tuple[Pack, int] | None:
         """Like `find`, among the packs seen by the last `refresh` only."""
+        if not self._packs:
+            return None
         last = self._last
         if last is not None and (index := last.table.find(oid)) >= 0:
             return last, index
@@ -213,7 +215,7 @@ class PackWriter:
     def add(self, oid: Oid, stored: bytes, raw: int, kind: int, codec: int) -> None:
         """Appends one entry; `oid` must not be in it yet."""
         size = len(stored)
-        self.rows[oid] = fmt.row(Location(self._offset, size, raw, kind, codec))
+        self.rows[oid] = fmt.row((self._offset, size, raw, kind, codec))
         self._buffer += stored
         self._offset += size
         if len(self._buffer) >= _FLUSH:
