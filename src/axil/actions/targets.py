@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from axil.base.light import TYPE_CHECKING, NamedTuple, cast
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError, NotFound
 
 if TYPE_CHECKING:
-    from axil.formats.record import Run, RunState
+    from axil.formats.record import Run
     from axil.journal.rows import Experiment
     from axil.project import Project
 
@@ -102,7 +102,7 @@ def in_progress(project: Project, run: str) -> Run | None:
     """The record, as far as it goes, of a run that has not ended; None if it has ended meanwhile."""
     import os
 
-    from axil.formats.record import Run
+    from axil.runs.finish import record_of
     from axil.runs.rundir import RunDir, is_live
 
     folder = RunDir(os.path.join(project.runs_folder, run))
@@ -114,21 +114,7 @@ def in_progress(project: Project, run: str) -> Run | None:
         return state.run
     now = "running" if is_live(project.runs_folder, run) else "lost"
     metrics = {name: value for stage in state.stages.values() for name, value in stage.metrics.items()}
-    return Run(
-        id=spec.id,
-        time=spec.time,
-        author=spec.author,
-        experiment=spec.experiment,
-        commit=spec.commit,
-        snapshot=spec.snapshot,
-        state=cast("RunState", now),
-        message=spec.message,
-        targets=spec.targets,
-        host=spec.host,
-        stages=list(state.stages.values()),
-        params=spec.params,
-        metrics=metrics,
-    )
+    return record_of(spec, state=now, stages=list(state.stages.values()), metrics=metrics)
 
 
 def choose(project: Project, name: str, *, succeeded: bool = True) -> Chosen:

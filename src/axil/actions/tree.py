@@ -49,7 +49,8 @@ class ExperimentTree(NamedTuple):
 def tree(project: Project, *, archived: bool = False) -> ExperimentTree:
     """The tree of all experiments, with the archived ones if `archived`."""
     found = experiments(project)
-    metric, direction = next(iter(project.file.metrics.items()), ("", "max"))
+    metric = project.file.headline
+    direction = project.file.metrics.get(metric, "max")
     results = project.journal.summaries(metric or None, direction)
     shown = {name for name, experiment in found.items() if archived or not experiment.archived}
     children: dict[str | None, list[str]] = defaultdict(list)

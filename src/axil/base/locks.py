@@ -57,11 +57,6 @@ class FileLock:
             os.close(self._fd)
             self._fd = -1
 
-    @property
-    def held(self) -> bool:
-        """Whether this object holds the lock now."""
-        return self._fd >= 0
-
     def __enter__(self) -> FileLock:
         self.acquire()
         return self

@@ -10,7 +10,6 @@ import math
 
 from axil.errors import BadInput
 
-ENDINGS = (".json", ".yaml", ".yml", ".toml", ".csv", ".tsv")
 _MAX_BYTES = 8 << 20
 
 

@@ -24,7 +24,6 @@ RAW, ZSTD = 0, 1
 TARGET_SIZE = 64 << 20
 """Writers start a new pack at this size or MAX_ENTRIES, whatever comes first."""
 MAX_ENTRIES = 1 << 16
-MAX_SIZE = (1 << 32) - 1
 MAX_RAW = 64 << 20
 """The most bytes one entry may have once decompressed: a bound on what a hostile pack can make a reader allocate."""
 

@@ -157,14 +157,6 @@ class Journal:
             return []
         return self._ask(lambda db: reading.notes(db, known.identity if known else "", target))
 
-    def metric_names(self) -> list[str]:
-        """Names of all metrics ever recorded."""
-        return self._ask(lambda db: reading.names(db, "metric"))
-
-    def param_names(self) -> list[str]:
-        """Keys of all parameters ever recorded."""
-        return self._ask(lambda db: reading.names(db, "param"))
-
     def outputs(self, *, retracted: bool = True) -> list[OutputRef]:
         """Every stored object that a run of the journal needs, with the run and what it is there."""
         return self._ask(lambda db: list(reading.outputs(db, retracted=retracted)))

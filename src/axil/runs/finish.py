@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 
-from axil.base.light import TYPE_CHECKING
+from axil.base.light import TYPE_CHECKING, Any
 from axil.errors import AxilError
 from axil.runs.rundir import SERIES, RunDir
 from axil.store import Saved, Store
@@ -31,11 +31,26 @@ def conclude(
     """The run's record. Its logs and series are stored, durably, when this returns."""
     import msgspec
 
-    from axil.formats.record import Run
-
     oids = _store_files(folder, store)
     records = [msgspec.structs.replace(one, log=oids.get(folder.log(one.name), one.log)) for one in stages]
     failed = next((one for one in records if one.state == "failed"), None)
+    return record_of(
+        spec,
+        state=state,
+        ended=ended,
+        exit_code=failed.exit_code if failed else 0 if state == "succeeded" else None,
+        stages=records,
+        metrics=_final_metrics(records, summary),
+        summary={name: series for stage in summary.stages() for name, series in summary.series(stage).items()},
+        series=oids.get(folder.file(SERIES), ""),
+        environment=environment,
+    )
+
+
+def record_of(spec: Spec, **came: Any) -> Run:
+    """The record of the run that `spec` asked for; `came` are the fields that say what came of it."""
+    from axil.formats.record import Run
+
     return Run(
         id=spec.id,
         time=spec.time,
@@ -43,18 +58,11 @@ def conclude(
         experiment=spec.experiment,
         commit=spec.commit,
         snapshot=spec.snapshot,
-        state=state,
         message=spec.message,
         targets=spec.targets,
-        ended=ended,
         host=spec.host,
-        exit_code=failed.exit_code if failed else 0 if state == "succeeded" else None,
-        stages=records,
         params=spec.params,
-        metrics=_final_metrics(records, summary),
-        summary={name: series for stage in summary.stages() for name, series in summary.series(stage).items()},
-        series=oids.get(folder.file(SERIES), ""),
-        environment=environment,
+        **came,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
@@ -85,6 +85,25 @@ def closure(store: Store, roots: Iterable[Oid]) -> Closure:
     live: set[Oid] = set()
     gone: set[Oid] = set()
     damaged: set[Oid] = set()
+    for oid, entries in _walk(store, roots, gone, damaged):
+        live.add(oid)
+        live.update(entry.oid for entry in entries)
+    return Closure(live, store.missing(live) | gone, damaged)
+
+
+def parents(store: Store, roots: Iterable[Oid]) -> dict[Oid, set[Oid]]:
+    """Each object reachable from `roots` -> the trees that name it; what cannot be read names nothing."""
+    above: dict[Oid, set[Oid]] = {}
+    for oid, entries in _walk(store, roots, set(), set()):
+        for entry in entries:
+            above.setdefault(entry.oid, set()).add(oid)
+    return above
+
+
+def _walk(
+    store: Store, roots: Iterable[Oid], gone: set[Oid], damaged: set[Oid]
+) -> Iterator[tuple[Oid, list[tree.Entry]]]:
+    """Every root and every tree below, once, with what it names; the unreadable go to `gone` or `damaged`."""
     # Roots may be of either kind: whatever decodes as a directory is taken for one, which errs on the safe side.
     visited: set[tuple[Oid, bool]] = set()
     queue = [(oid, False) for oid in roots]
@@ -94,30 +113,9 @@ def closure(store: Store, roots: Iterable[Oid]) -> Closure:
         if (oid, is_tree) in visited:
             continue
         visited.add((oid, is_tree))
-        live.add(oid)
-        for entry in _children(store, oid, is_tree, gone, damaged):
-            if entry.kind in (tree.DIR[0], tree.NODE[0]):
-                queue.append((entry.oid, True))
-            else:
-                live.add(entry.oid)
-    return Closure(live, store.missing(live) | gone, damaged)
-
-
-def parents(store: Store, roots: Iterable[Oid]) -> dict[Oid, set[Oid]]:
-    """Each object reachable from `roots` -> the trees that name it; what cannot be read names nothing."""
-    above: dict[Oid, set[Oid]] = {}
-    visited: set[tuple[Oid, bool]] = set()
-    queue = [(oid, False) for oid in roots]
-    while queue:
-        oid, is_tree = queue.pop()
-        if (oid, is_tree) in visited:
-            continue
-        visited.add((oid, is_tree))
-        for entry in _children(store, oid, is_tree, set(), set()):
-            above.setdefault(entry.oid, set()).add(oid)
-            if entry.kind in (tree.DIR[0], tree.NODE[0]):
-                queue.append((entry.oid, True))
-    return above
+        entries = _children(store, oid, is_tree, gone, damaged)
+        queue += [(entry.oid, True) for entry in entries if entry.kind in (tree.DIR[0], tree.NODE[0])]
+        yield oid, entries
 
 
 def _children(store: Store, oid: Oid, is_tree: bool, gone: set[Oid], damaged: set[Oid]) -> list[tree.Entry]:
