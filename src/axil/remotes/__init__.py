@@ -1,0 +1,1 @@
+"""The only code that reaches other storage: one protocol, one module for each kind of place."""
