@@ -18,7 +18,9 @@ TAIL_MAGIC = b"AXILTAIL"
 VERSION = 1
 NONCE_SIZE = 16
 
-BLOB, TREE, RECIPE = 1, 2, 3
+BLOB, TREE, RECIPE, SEGMENT = 1, 2, 3, 4
+KINDS = (BLOB, TREE, RECIPE, SEGMENT)
+"""What an entry may be. Recipes and their segments are met on remotes only."""
 RAW, ZSTD = 0, 1
 
 TARGET_SIZE = 64 << 20
@@ -153,6 +155,6 @@ class Table:
         kind, codec = flags & 15, flags >> 4
         if offset < HEADER_SIZE or offset + stored > self._end or raw > MAX_RAW:
             raise Damaged("a pack is damaged", f"{self._path} has an entry outside its data")
-        if kind not in (BLOB, TREE) or codec not in (RAW, ZSTD) or (codec == RAW and raw != stored):
+        if kind not in KINDS or codec not in (RAW, ZSTD) or (codec == RAW and raw != stored):
             raise Damaged("a pack is damaged", f"{self._path} has an entry of unknown kind {flags:#x}")
         return Location(offset, stored, raw, kind, codec)
