@@ -97,8 +97,8 @@ class Index:
         self._rows_at = self._oids_at + OID_SIZE * self.count
         if size != self._rows_at + ROW_SIZE * self.count:
             raise self._damaged("its counts do not fit its size")
-        sizes = _SIZE.iter_unpack(buffer[sizes_at:supersedes_at])
-        self.packs = tuple(PackInfo(pack, length) for pack, (length,) in zip(_cut(buffer[at:sizes_at]), sizes, strict=True))
+        sizes = (length for (length,) in _SIZE.iter_unpack(buffer[sizes_at:supersedes_at]))
+        self.packs = tuple(map(PackInfo, _cut(buffer[at:sizes_at]), sizes))
         self.supersedes = tuple(_cut(buffer[supersedes_at:fanout_at]))
         self._fanout = (0, *_FANOUT.unpack_from(buffer, fanout_at))
         if self._fanout[-1] != self.count or list(self._fanout) != sorted(self._fanout):

@@ -1,0 +1,181 @@
+"""What lies where on a remote, as far as this clone knows: the remote's indexes, copied and memory-mapped.
+
+`refresh` asks the remote; everything else answers from the copies under `folder`, without the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from axil.base.atomic import write_atomic
+from axil.base.hashing import OID_SIZE, Oid, hash_bytes, parse_oid
+from axil.errors import Damaged
+from axil.formats import index as fmt
+from axil.formats import sharing
+from axil.formats.index import Index, PackInfo, Place
+from axil.formats.sharing import Condemned
+from axil.remotes.base import Absent, Remote
+from axil.transfer import keys
+
+
+class Catalog:
+    """The indexes of one remote. Not for use by several threads at once.
+
+    `folder` is this clone's folder for the remote; it may be deleted at any time.
+    """
+
+    def __init__(self, remote: Remote, folder: str) -> None:
+        self.remote = remote
+        self.folder = folder
+        self.condemned: dict[str, Condemned] = {}
+        """The lists of condemned packs by id, as of the last `refresh`."""
+        self._indexes: dict[Oid, Index] = {}
+        self._superseded: set[Oid] = set()
+        self._loaded = False
+
+    # -- keeping up
+
+    def load(self) -> None:
+        """Open the copies that are here, without asking the remote."""
+        if self._loaded:
+            return
+        self._loaded = True
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self._index_folder):
+                with contextlib.suppress(ValueError, Damaged):
+                    self._open(parse_oid(name))
+        self._settle()
+
+    def refresh(self) -> None:
+        """Bring condemned lists (first) and indexes up to date with the remote.
+
+        Raises what the remote raises, and `Damaged` for an index whose bytes are not what its name says.
+        """
+        self.load()
+        self._refresh_condemned()
+        listed = {oid for stat in self.remote.list(keys.INDEX) if (oid := keys.oid_of(stat.key)) is not None}
+        wanted = sorted(listed - self._indexes.keys() - self._superseded)
+        os.makedirs(self._index_folder, exist_ok=True)
+        with ThreadPoolExecutor(max(self.remote.jobs, 1)) as pool:
+            for oid, data in zip(wanted, pool.map(self._fetch, wanted), strict=True):
+                if data is not None:
+                    write_atomic(self._path(oid), data, sync=False)
+                    self._open(oid)
+        for oid in self._indexes.keys() - listed:
+            # A listing may lag behind, but an index that is gone without a successor takes its objects along.
+            if self.remote.stat(keys.index_key(oid)) is None:
+                self._forget(oid)
+        self._settle()
+
+    def _refresh_condemned(self) -> None:
+        listed = {name for stat in self.remote.list(keys.CONDEMNED) if (name := keys.ulid_of(stat.key, keys.CONDEMNED))}
+        for name in listed - self.condemned.keys():
+            key = keys.CONDEMNED + name
+            with contextlib.suppress(Absent):
+                self.condemned[name] = sharing.decode_condemned(self.remote.get(key), f"{self.remote.url}: {key}")
+        self.condemned = {name: self.condemned[name] for name in sorted(self.condemned.keys() & listed)}
+
+    def _fetch(self, oid: Oid) -> bytes | None:
+        """The bytes of an index; None if it is gone meanwhile, because another one has its place."""
+        key = keys.index_key(oid)
+        for _ in range(2):
+            try:
+                data = self.remote.get(key)
+            except Absent:
+                return None
+            if hash_bytes(data) == oid:
+                return data
+        raise Damaged(
+            f"{self.remote.url}: {key} is damaged",
+            "its bytes do not match its name",
+            "write a new one from the packs: axil remote repair",
+        )
+
+    def add(self, oid: Oid, data: bytes) -> None:
+        """Note an index that this process has just put on the remote."""
+        os.makedirs(self._index_folder, exist_ok=True)
+        write_atomic(self._path(oid), data, sync=False)
+        self._open(oid)
+        self._settle()
+
+    # -- asking
+
+    def find(self, oid: Oid, avoid: frozenset[Oid] = frozenset()) -> Place | None:
+        """Where `oid` lies, not in one of the packs to `avoid`; None if nowhere. Raises `Damaged`."""
+        for index in self.indexes():
+            place = index.find(oid)
+            if place is not None and place.pack not in avoid:
+                return place
+        return None
+
+    def missing(self, oids: Iterable[Oid], avoid: frozenset[Oid] = frozenset()) -> set[Oid]:
+        """Those of `oids` that lie nowhere but in packs to `avoid`; many are looked up bucket by bucket."""
+        buckets: list[set[Oid]] = [set() for _ in range(256)]
+        for oid in oids:
+            buckets[oid[0]].add(oid)
+        absent: set[Oid] = set()
+        for first, wanted in enumerate(buckets):
+            for index in self.indexes() if wanted else ():
+                column = index.bucket(first)
+                found = wanted.intersection(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
+                if avoid:
+                    found = {oid for oid in found if self.find(oid, avoid) is not None}
+                wanted -= found
+            absent |= wanted
+        return absent
+
+    def indexes(self) -> Iterator[Index]:
+        """The indexes that no other one supersedes."""
+        self.load()
+        return (index for oid, index in self._indexes.items() if oid not in self._superseded)
+
+    def ids(self) -> dict[Oid, Index]:
+        """Id -> index, of those that no other one supersedes."""
+        self.load()
+        return {oid: index for oid, index in self._indexes.items() if oid not in self._superseded}
+
+    @property
+    def superseded(self) -> frozenset[Oid]:
+        """Ids of indexes whose place another one has taken."""
+        return frozenset(self._superseded)
+
+    def packs(self) -> dict[Oid, PackInfo]:
+        """Every pack that an index names."""
+        return {pack.id: pack for index in self.indexes() for pack in index.packs}
+
+    @property
+    def condemned_packs(self) -> frozenset[Oid]:
+        """The packs that a prune is going to delete: for whoever writes they are not there."""
+        return frozenset(pack for one in self.condemned.values() for pack in one.packs)
+
+    # -- the copies
+
+    @property
+    def _index_folder(self) -> str:
+        return os.path.join(self.folder, "index")
+
+    def _path(self, oid: Oid) -> str:
+        return os.path.join(self._index_folder, oid.hex())
+
+    def _open(self, oid: Oid) -> None:
+        path = self._path(oid)
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < fmt.HEADER_SIZE_INDEX:
+                raise Damaged("an index is damaged", f"{path} is cut short")
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._indexes[oid] = Index(mapped, size, path)
+
+    def _settle(self) -> None:
+        self._superseded = {oid for index in self._indexes.values() for oid in index.supersedes}
+        for oid in self._superseded & self._indexes.keys():
+            self._forget(oid)
+
+    def _forget(self, oid: Oid) -> None:
+        self._indexes.pop(oid, None)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(oid))
