@@ -32,7 +32,7 @@ _CUT_BELOW = 1 << 24
 _HEADER = struct.Struct("<4sBxxxI")
 _U64 = struct.Struct("<Q")
 _MAX_U64 = (1 << 64) - 1
-_BLOCK = 32
+_BLOCK = 16
 
 
 class Entry(NamedTuple):
@@ -136,13 +136,7 @@ def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
     names = blob.split(b"\0") if count else []
     if len(names) != count:
         raise Damaged("a directory object is damaged", f"{len(names)} names for {count} entries")
-    places = sorted(
-        {
-            place // width
-            for start, width in ((_HEADER.size, 1), (sizes_at, 8), (oids_at, OID_SIZE))
-            for place in _unequal(a[start : start + width * count], b[start : start + width * count], width)
-        }
-    )
+    places = _different(a, b, count, (_HEADER.size, 1), (sizes_at, 8), (oids_at, OID_SIZE))
 
     def entry(data: bytes, place: int) -> Entry:
         (size,) = _U64.unpack_from(data, sizes_at + 8 * place)
@@ -158,14 +152,30 @@ def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
     return level, gone, come
 
 
-def _unequal(a: bytes, b: bytes, width: int) -> Iterator[int]:
-    """Where items of `width` bytes differ in two columns of one length; equal stretches cost one comparison each."""
-    block = width * _BLOCK
-    for start in range(0, len(a), block):
-        if a[start : start + block] != b[start : start + block]:
-            for place in range(start, min(start + block, len(a)), width):
-                if a[place : place + width] != b[place : place + width]:
-                    yield place
+def _different(a: bytes, b: bytes, count: int, *columns: tuple[int, int]) -> list[int]:
+    """The places of entries that differ in any of the columns (start, width) of two nodes."""
+    start, width = columns[-1]
+    places = set(_unequal(a, b, start, width, count))
+    # What changed has another oid. Only if there is more in the other columns, these are searched too.
+    for start, width in columns[:-1]:
+        same = bytearray(a[start : start + width * count])
+        for place in places:
+            at = start + width * place
+            same[at - start : at - start + width] = b[at : at + width]
+        if same != b[start : start + width * count]:
+            places.update(_unequal(a, b, start, width, count))
+    return sorted(places)
+
+
+def _unequal(a: bytes, b: bytes, start: int, width: int, count: int) -> Iterator[int]:
+    """Where items of `width` bytes differ in two columns; equal stretches cost one comparison each."""
+    end = start + width * count
+    for low in range(start, end, width * _BLOCK):
+        high = min(low + width * _BLOCK, end)
+        if a[low:high] != b[low:high]:
+            for at in range(low, high, width):
+                if a[at : at + width] != b[at : at + width]:
+                    yield (at - start) // width
 
 
 def _layout(data: bytes) -> tuple[int, int, int, int, int]:

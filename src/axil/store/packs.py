@@ -21,6 +21,8 @@ SUFFIX = ".pack"
 _MAP_FROM = 64 << 10
 _FLUSH = 1 << 20
 _WRITE_AHEAD = 8 << 20
+# Searching the packs for one oid takes as long as making a set of about this many.
+_SEARCH = 16
 # File systems stamp a folder's change with a clock of a few milliseconds: a listing that young proves nothing.
 _STAMP_DOUBT_NS = 100_000_000
 _MANY_FILES = 200
@@ -97,14 +99,14 @@ def decompress(data: bytes, raw: int, path: str) -> bytes:
 class PackSet:
     """All packs of one folder, opened when first looked into. Other processes may add and merge packs any time."""
 
-    __slots__ = ("_folder", "_last", "_packs", "_scanned_ns", "_stamp", "broken")
+    __slots__ = ("_folder", "_packs", "_recent", "_scanned_ns", "_stamp", "broken")
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._packs: dict[str, Pack | None] = {}
         self._stamp = -1
         self._scanned_ns = 0
-        self._last: Pack | None = None
+        self._recent: list[Pack] = []
         self.broken: dict[str, Damaged] = {}
 
     def refresh(self, *, force: bool = False) -> bool:
@@ -122,7 +124,7 @@ class PackSet:
             old = self._packs
             self._packs = {name: old.get(name) for name in names if name not in self.broken}
             self.broken = {name: why for name, why in self.broken.items() if name in names}
-            self._last = None
+            self._recent = []
             if len(names) > _MANY_FILES:
                 _allow_many_files()
         self._stamp = stamp
@@ -141,12 +143,16 @@ class PackSet:
         """Like `find`, among the packs seen by the last `refresh` only."""
         if not self._packs:
             return None
-        last = self._last
-        if last is not None and (index := last.table.find(oid)) >= 0:
-            return last, index
-        for pack in self.opened():
-            if pack is not last and (index := pack.table.find(oid)) >= 0:
-                self._last = pack
+        # The pack of the last hit is asked first: what is asked for together was mostly written together.
+        recent = self._recent
+        for at, pack in enumerate(recent):
+            if (index := pack.table.find(oid)) >= 0:
+                if at:
+                    recent.insert(0, recent.pop(at))
+                return pack, index
+        for pack in self.opened() if len(recent) < len(self._packs) else ():
+            if pack not in recent and (index := pack.table.find(oid)) >= 0:
+                recent.insert(0, pack)
                 return pack, index
         return None
 
@@ -177,7 +183,7 @@ class PackSet:
         for first, wanted in enumerate(buckets):
             for pack in self.opened() if wanted else ():
                 _, column = pack.table.bucket(first)
-                if len(wanted) < 4:
+                if len(wanted) * _SEARCH < len(column) // OID_SIZE:
                     wanted -= {oid for oid in wanted if pack.table.find(oid) >= 0}
                 else:
                     wanted.difference_update(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
