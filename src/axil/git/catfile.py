@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -157,6 +157,33 @@ class CatFile:
         words = words or _heard(process, ended=True)
         self.close()
         return GitFailed(f"git cannot read {spec}", words, "run `git fsck` to see what is damaged")
+
+
+def read_blobs(git: Git, specs: Sequence[str]) -> list[bytes | None]:
+    """The blobs of a few names, None for those that are missing or no blob."""
+    asked = b"".join(os.fsencode(spec) + b"\n" for spec in specs)
+    if len(asked) <= _WINDOW and asked.count(b"\n") == len(specs):
+        # Asked all at once, git needs no pipes that stay open, nor axil the modules for them.
+        result = git.call("cat-file", "--batch", input=asked)
+        if not result.code and not result.err:
+            return _blobs(result.out, len(specs))
+    with CatFile(git) as cat:
+        return [cat.blob(spec) for spec in specs]
+
+
+def _blobs(out: bytes, count: int) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    at = 0
+    for _ in range(count):
+        end = out.index(b"\n", at)
+        header, at = out[at:end], end + 1
+        if header.endswith((b" missing", b" ambiguous")):
+            found.append(None)
+            continue
+        _, kind, size = header.split()
+        found.append(out[at : at + int(size)] if kind == b"blob" else None)
+        at += int(size) + 1
+    return found
 
 
 def _heard(process: Process, *, ended: bool = False) -> str:
