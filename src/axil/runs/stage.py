@@ -99,7 +99,7 @@ def finished(
     tail: str = "",
 ) -> StageRecord:
     """The record of a stage whose command is over, made from the one it had while running."""
-    import msgspec
+    from axil.base.structs import msgspec
 
     return msgspec.structs.replace(
         record,
@@ -151,8 +151,7 @@ def metrics_of(stage: Stage, root: str) -> tuple[dict[str, float], list[str]]:
 
 
 def _record(stage: Stage, inputs: StageInputs | None, *, state: StageState, reason: str, **rest: object) -> StageRecord:
-    import msgspec
-
+    from axil.base.structs import msgspec
     from axil.formats.record import StageRecord
 
     record = StageRecord(stage.name, state, reason, stage.cmd, stage.cwd)
