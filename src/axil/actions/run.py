@@ -23,7 +23,7 @@ from axil.git.snapshot import snapshot_tree
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params, parse_params
-from axil.runs.events import OnEvent, ignore
+from axil.runs.events import NothingToDo, OnEvent, ignore
 from axil.runs.execute import Handles, Outcome, Request, execute
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class RunResult(NamedTuple):
     """What a run came to. `recorded` is false when there was nothing to do, and so no run."""
 
-    run: Run
+    run: Run | NothingToDo
     recorded: bool
     committed: str
     """The commit that `message` made, "" for none."""
@@ -47,6 +47,11 @@ class RunResult(NamedTuple):
     """Earlier runs found dead and recorded as lost."""
     saved: tuple[str, ...]
     """Outputs with hand-made edits that were put into the store before they were overwritten."""
+
+    @property
+    def record(self) -> Run:
+        """The run as it is in the journal, or would be if it had not been for nothing."""
+        return self.run.record() if isinstance(self.run, NothingToDo) else self.run
 
 
 def plan(
@@ -197,7 +202,9 @@ def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]
     lost = {one.path: one.pointer for one in outcome.saved}
     for record in outcome.run.stages:
         for path, out in record.outs.items():
-            now = Pointer(out.kind, bytes.fromhex(out.oid), out.size, out.files, out.executable)
+            now = Pointer(
+                "tree" if out.kind == "tree" else "file", bytes.fromhex(out.oid), out.size, out.files, out.executable
+            )
             moves.append((path, lost.get(path, before.get(path)), now))
             if before.get(path) != now:
                 project.index.set_tracked(path, now)
