@@ -17,7 +17,7 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import Blocked
 from axil.formats.pointer import Pointer
-from axil.git.commits import commit, identity, stage
+from axil.git.commits import begin_stamp, commit, name_in, stage
 from axil.git.refs import BRANCHES, Head
 from axil.git.snapshot import snapshot_tree
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
@@ -85,10 +85,11 @@ def run(
     if message:
         current(project, "axil run -m")
     adopted = tuple(one.id for one in adopt(project))
-    author = identity(project.git)
+    stamp = begin_stamp(project.git)  # git looks while the plan is prepared.
     edit = parameters.edited(project, changes) if changes else None
     chosen = _planner(project, targets, edit, force)
     chosen.check(chosen.graph.subset(targets))
+    author = name_in(stamp())
     ignore_outputs(project, chosen.graph.makers, lambda in_git: check_git(chosen.graph, in_git))
     # Everything that could be wrong has been looked at; from here on things change.
     trace = _Trace(project, edit)
