@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import Damaged, GitFailed
-from axil.git.process import Git, text
+from axil.git.process import Git, split_nul, text
 
 if TYPE_CHECKING:
     from axil.git.process import Process
@@ -184,6 +184,21 @@ def _blobs(out: bytes, count: int) -> list[bytes | None]:
         found.append(out[at : at + int(size)] if kind == b"blob" else None)
         at += int(size) + 1
     return found
+
+
+def begin_read_file(git: Git, commit: str, path: str) -> Callable[[], tuple[str, bytes] | None]:
+    """Mode and bytes of the file `path` in `commit`, asked now and waited for when the answer is called.
+
+    None if there is no such file. For one file this is less than a `CatFile`.
+    """
+    entry = git.begin("ls-tree", "-z", "--full-tree", commit, "--", path)
+    blob = git.begin("cat-file", "blob", f"{commit}:{path}")
+
+    def answer() -> tuple[str, bytes] | None:
+        found = split_nul(entry())
+        return (found[0].split(" ", 1)[0], blob()) if len(found) == 1 and " blob " in found[0] else None
+
+    return answer
 
 
 def _heard(process: Process, *, ended: bool = False) -> str:
