@@ -64,7 +64,11 @@ class Bench:
         os.makedirs(os.path.join(home, ".config", "dvc"))
         write(os.path.join(home, ".gitconfig"), GIT_CONFIG)
         write(os.path.join(home, ".config", "dvc", "config"), "[core]\nanalytics = false\ncheck_update = false\n")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "AXIL_", "XDG_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GIT_", "AXIL_", "XDG_", "PYTHON"))
+        }
         folders = [os.path.dirname(tool) for tool in (sys.executable, *tools) if os.sep in tool]
         self.env = {
             **kept,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from axil.base.clock import Clock, system_clock
@@ -117,8 +117,14 @@ class Project:
             self.__dict__.pop(name, None)
 
 
-def open_project(start: str, environ: Mapping[str, str] | None = None, clock: Clock = system_clock) -> Project:
-    """The project whose work tree holds the folder `start`.
+def open_project(
+    start: str,
+    environ: Mapping[str, str] | None = None,
+    clock: Clock = system_clock,
+    *,
+    meanwhile: Callable[[], object] = bool,
+) -> Project:
+    """The project whose work tree holds the folder `start`; `meanwhile` is called while git looks for it.
 
     Raises `NotFound` where there is no git repository, or one without axil.toml.
     """
@@ -127,6 +133,7 @@ def open_project(start: str, environ: Mapping[str, str] | None = None, clock: Cl
     import axil.data.index  # noqa: F401
     from axil.formats.project import FILE
 
+    meanwhile()
     repository, first_head, tip = found()
     project = Project(repository, first_head, environ or {}, clock, journal_tip=tip)
     if not os.path.isfile(project.path(FILE)):

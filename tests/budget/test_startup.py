@@ -128,6 +128,11 @@ def test_quick_commands_without_changes_load_nothing_costly(finished, command):
     assert not extra & (COSTLY | HEAVY), sorted(extra & (COSTLY | HEAVY))
 
 
+def test_a_run_with_nothing_to_do_loads_no_records(finished):
+    extra = beyond_python("run", "-q", cwd=finished)
+    assert not extra & (HEAVY - {"typing_extensions"}), sorted(extra & HEAVY)
+
+
 def test_status_starts_git_three_times(finished):
     """The repository with HEAD and journal, the state of the work tree, the pointers: all else is known from there."""
     code = (

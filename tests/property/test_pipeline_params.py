@@ -8,7 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from axil.errors import BadInput
+from axil.formats import params, yaml_plain
 from axil.formats.params import Assignment, assign, changed, flatten, load, parse_value, same
+from axil.formats.yaml_scalar import scalar
 
 KEYS = st.sampled_from(["lr", "train", "wd", "no", "x_1", "Ä", "a-b"])
 STRINGS = st.text(max_size=12).filter(lambda text: not any(0xD800 <= ord(char) < 0xE000 for char in text))
@@ -117,3 +119,41 @@ def test_a_value_typed_on_the_command_line_is_what_yaml_would_read(value):
     parsed = parse_value(text)
     assert same(parsed, value)
     assert same(load(f"a: {text}", "yaml"), {"a": value})
+
+
+WORDS = st.sampled_from(
+    ["a", "b", "no", "y", "null", "Null", "~", "true", "FALSE", "1", "01", "-0", "+1", "1.5", "1.", "1e5", "1e-4",
+     "1.5e3", "1_0", "0x1", "0o7", ".5", "12:30", "2001-01-01", "1e", "-", "--- a", "a b", "a:b", "a: b", "x/y.txt",
+     "a#b", "a #b", "'q'", "[]", "*a", "&a 1", "!t 1", "|", "", " ", "=", "<<", "a.b", "é", "0.10", "-1.e5", "9" * 30]
+)  # fmt: skip
+LINES = st.builds(
+    lambda indent, name, colon, value, end: " " * indent + name + colon + value + end,
+    st.sampled_from([0, 0, 0, 1, 2, 2, 4]),
+    st.sampled_from(["a", "b", "c", "lr", "no", "x_1", "a-b", "1", "<<", "#", "# c", "- a", "---", "...", "%Y"]),
+    st.sampled_from([":", ":", ": ", ": ", ": ", ":  ", " : ", "", ":\t"]),
+    WORDS,
+    st.sampled_from(["", "", "", " ", " # c", "#c", "\t", "\r"]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(LINES, min_size=1, max_size=5), st.booleans(), WORDS)
+def test_what_is_read_without_the_library_is_what_the_library_reads(lines, ended, value):
+    text = "\n".join(lines) + "\n" * ended
+    plain = yaml_plain.read(text)
+    if plain is None:
+        return
+    assert same(plain.nested, params._load_any_yaml(text, "params.yaml"))
+    for path in plain.places:
+        new = yaml_plain.edit(text, path, scalar(value))
+        assert new is not None
+        wanted = changed(plain.nested, [Assignment(".".join(path), scalar(value))])
+        assert same(params._load_any_yaml(new, "params.yaml"), wanted)
+
+
+def test_plain_files_are_read_without_the_library():
+    text = "# top\nseed: 1\n\ntrain:  # t\n    lr: 1e-4  # rate\n    opt:\n      name: adam\nout: a/b.txt\nwd: 0.10\n"
+    plain = yaml_plain.read(text)
+    assert plain is not None
+    assert same(plain.nested, params._load_any_yaml(text, "params.yaml"))
+    assert yaml_plain.edit(text, ["train", "lr"], 0.5) == text.replace("1e-4", "0.5")

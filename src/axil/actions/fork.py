@@ -13,7 +13,7 @@ from axil.actions.tracking import changed_pointers
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import BadInput
-from axil.git.commits import commit_tree, identity
+from axil.git.commits import begin_stamp, commit_tree, name_in
 from axil.git.refs import Head
 from axil.journal.operations import Kept, RefMove
 
@@ -65,19 +65,20 @@ def fork(
     from axil.formats.record import Fork
 
     changes = [parse_assignment(text) for text in assignments]
+    stamp = begin_stamp(project.git)
     origin = _origin(project, source)
     if name.startswith("+"):
         name = f"{origin.parent}_{name[1:]}"
     check_new_name(project, name)
-    author = identity(project.git)
-    commit = _first_commits(project, origin, changes, name)
+    author = stamp()
+    commit = _first_commits(project, origin, changes, name, author)
     moves = _moves(project, origin, commit, progress) if source else Moves()
     if commit != project.head.commit or not moves.idle:
         refuse_during_run(project, f"forking {name}")
     record = Fork(
         id=project.new_id(),
         time=project.clock(),
-        author=author,
+        author=name_in(author),
         name=name,
         parent=origin.parent,
         commit=origin.commit,
@@ -136,7 +137,7 @@ def _origin(project: Project, source: str) -> _Origin:
     return _Origin(parent, run.commit, run.id, run.snapshot)
 
 
-def _first_commits(project: Project, origin: _Origin, changes: Sequence[Assignment], name: str) -> str:
+def _first_commits(project: Project, origin: _Origin, changes: Sequence[Assignment], name: str, author: str) -> str:
     """Where the new branch starts: the fork point, on it the run's exact code, on that the changed parameters."""
     commit = origin.commit
     if origin.tree and origin.tree != _tree(project, commit):
@@ -145,7 +146,7 @@ def _first_commits(project: Project, origin: _Origin, changes: Sequence[Assignme
         return commit
     from axil.actions.parameters import commit_with
 
-    return commit_with(project, commit, changes, name)
+    return commit_with(project, commit, changes, name, author)
 
 
 def _tree(project: Project, commit: str) -> str:

@@ -12,7 +12,6 @@ from axil.actions.experiments import experiments
 from axil.base.light import TYPE_CHECKING
 from axil.data.ignore import ensure_ignored
 from axil.git.worktree import ignored, tracked
-from axil.pipeline.planner import pointers
 
 if TYPE_CHECKING:
     from axil.formats.pointer import Pointer
@@ -25,6 +24,8 @@ def outputs_of(project: Project, name: str) -> dict[str, Pointer]:
 
     Without a run of its own it shows what it was forked from: that run, or its parent's outputs.
     """
+    if not project.journal.tip:
+        return {}  # Nothing ever ran: no need to ask git which experiments there are.
     known: Mapping[str, Experiment] = project.journal.experiments()
     if name not in known or known[name].inferred:
         known = experiments(project)  # Made with plain git: its parent is inferred.
@@ -44,6 +45,8 @@ def outputs_of(project: Project, name: str) -> dict[str, Pointer]:
 
 def outputs_of_run(project: Project, run: str) -> dict[str, Pointer]:
     """Project path -> content of everything the run's good stages made."""
+    from axil.pipeline.planner import pointers
+
     found: dict[str, Pointer] = {}
     for stage in project.journal.stages(run):
         if stage.state in ("succeeded", "cached", "current"):

@@ -37,33 +37,37 @@ def write(project: Project, path: str, data: bytes) -> None:
     project.forget()
 
 
-def commit_with(project: Project, commit: str, changes: Sequence[Assignment], name: str) -> str:
+def commit_with(project: Project, commit: str, changes: Sequence[Assignment], name: str, author: str) -> str:
     """A commit on top of `commit` in which the params file has `changes`; no ref points at it yet.
 
-    Raises `BadInput` if the params file of the work tree has uncommitted edits: git could not carry both.
+    `author` is from `begin_stamp`. Raises `BadInput` if the params file of the work tree has uncommitted edits: git
+    could not carry both.
     """
-    from axil.git.catfile import CatFile
-    from axil.git.commits import commit_tree
-    from axil.git.trees import replace_file
-    from axil.git.worktree import status
+    from axil.git.catfile import begin_read_file
+    from axil.git.commits import begin_stamp
+    from axil.git.fastimport import commit_file
+    from axil.git.status import begin_status
 
     path = _file(project)
-    if any(entry.path == path for entry in status(project.git, untracked="no").entries):
+    state = begin_status(project.git, untracked="no")
+    committer = begin_stamp(project.git, "COMMITTER")
+    file = begin_read_file(project.git, commit, path)
+    if any(entry.path == path for entry in state().entries):
         raise BadInput(
             f"{path} has uncommitted changes",
             f"--set commits a new {path} on the new experiment, and both cannot be carried there",
             f"commit it first, or fork without --set and edit {path} there",
         )
-    with CatFile(project.git) as cat:
-        old = cat.blob(f"{commit}:{path}")
+    old = file()
     if old is None:
         raise NotFound(
             f"{path} is not in the commit {commit[:9]}", "", f"commit it first: git add {path} && git commit"
         )
-    new = _assigned(old, path, changes)
+    mode, data = old
+    new = _assigned(data, path, changes)
     parse_params(path, new, project.index)  # Now, while the parser is loaded anyway: the next command finds it done.
-    tree = replace_file(project.git, commit, path, new)
-    return commit_tree(project.git, tree, [commit], f"{name}: {', '.join(described(change) for change in changes)}\n")
+    message = f"{name}: {', '.join(described(change) for change in changes)}\n"
+    return commit_file(project.git, commit, path, mode, new, message, (author, committer()))
 
 
 def described(change: Assignment) -> str:

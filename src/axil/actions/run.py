@@ -17,13 +17,13 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import Blocked
 from axil.formats.pointer import Pointer
-from axil.git.commits import commit, identity, stage
+from axil.git.commits import begin_stamp, commit, name_in, stage
 from axil.git.refs import BRANCHES, Head
 from axil.git.snapshot import snapshot_tree
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params, parse_params
-from axil.runs.events import OnEvent, ignore
+from axil.runs.events import NothingToDo, OnEvent, ignore
 from axil.runs.execute import Handles, Outcome, Request, execute
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class RunResult(NamedTuple):
     """What a run came to. `recorded` is false when there was nothing to do, and so no run."""
 
-    run: Run
+    run: Run | NothingToDo
     recorded: bool
     committed: str
     """The commit that `message` made, "" for none."""
@@ -47,6 +47,11 @@ class RunResult(NamedTuple):
     """Earlier runs found dead and recorded as lost."""
     saved: tuple[str, ...]
     """Outputs with hand-made edits that were put into the store before they were overwritten."""
+
+    @property
+    def record(self) -> Run:
+        """The run as it is in the journal, or would be if it had not been for nothing."""
+        return self.run.record() if isinstance(self.run, NothingToDo) else self.run
 
 
 def plan(
@@ -80,10 +85,11 @@ def run(
     if message:
         current(project, "axil run -m")
     adopted = tuple(one.id for one in adopt(project))
-    author = identity(project.git)
+    stamp = begin_stamp(project.git)  # git looks while the plan is prepared.
     edit = parameters.edited(project, changes) if changes else None
     chosen = _planner(project, targets, edit, force)
     chosen.check(chosen.graph.subset(targets))
+    author = name_in(stamp())
     ignore_outputs(project, chosen.graph.makers, lambda in_git: check_git(chosen.graph, in_git))
     # Everything that could be wrong has been looked at; from here on things change.
     trace = _Trace(project, edit)
@@ -197,7 +203,9 @@ def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]
     lost = {one.path: one.pointer for one in outcome.saved}
     for record in outcome.run.stages:
         for path, out in record.outs.items():
-            now = Pointer(out.kind, bytes.fromhex(out.oid), out.size, out.files, out.executable)
+            now = Pointer(
+                "tree" if out.kind == "tree" else "file", bytes.fromhex(out.oid), out.size, out.files, out.executable
+            )
             moves.append((path, lost.get(path, before.get(path)), now))
             if before.get(path) != now:
                 project.index.set_tracked(path, now)

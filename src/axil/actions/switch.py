@@ -10,7 +10,7 @@ from axil.actions.experiments import require
 from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
 from axil.actions.operation import Step, log
 from axil.actions.outputs import ignore_outputs, outputs_of
-from axil.actions.tracking import changed_pointers, pointers, refuse_nested
+from axil.actions.tracking import begin_pointer_files, changed_pointers, pointers, refuse_nested
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.materialise import Target
@@ -54,8 +54,10 @@ def switch(project: Project, name: str, *, force: bool = False, progress: Progre
     refuse_during_run(project, f"switching to {name}")
     if project.head.branch == name:
         return _bring_back(project, name, force, progress)
+    files = begin_pointer_files(project.git)
     changes = changed_pointers(project, project.head.commit, tip)
-    moves = plan_switching(project, tip, changes, outputs_of(project, name), force=force, progress=progress)
+    outputs = outputs_of(project, name)
+    moves = plan_switching(project, tip, changes, outputs, force=force, files=files, progress=progress)
     return carry_out(project, f"switch {name}", Head(name, tip), moves, force=force, progress=progress)
 
 
@@ -66,14 +68,15 @@ def plan_switching(
     outputs: Mapping[str, Pointer],
     *,
     force: bool,
+    files: Callable[[], list[str]] | None = None,
     progress: Progress = SILENT,
 ) -> Moves:
     """Plan tracked data to `changes` (what they do not name stays at its pointer) and all outputs to `outputs`.
 
-    `commit` is where HEAD is going. Raises what `plan_moves` raises.
+    `commit` is where HEAD is going, `files` what `begin_pointer_files` gave, if begun. Raises what `plan_moves` raises.
     """
     here = project.index.all_tracked()
-    now = pointers(project)
+    now = pointers(project, files)
     data = {**now, **changes}
     refuse_nested([path for path, new in data.items() if new is not None])
     # Data that was never brought here and is the same over there is left to `axil materialise`.

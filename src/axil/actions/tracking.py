@@ -63,9 +63,9 @@ def _claims(project: Project, name: str) -> bool:
     return bool(tracked(project.git, [name]))
 
 
-def pointers(project: Project) -> dict[str, Pointer]:
-    """Tracked path -> pointer, as the work tree has them now."""
-    return read_pointers(project, begin_pointer_files(project.git)())
+def pointers(project: Project, files: Callable[[], list[str]] | None = None) -> dict[str, Pointer]:
+    """Tracked path -> pointer, as the work tree has them now; `files` is what `begin_pointer_files` gave, if begun."""
+    return read_pointers(project, (files or begin_pointer_files(project.git))())
 
 
 def changed_pointers(project: Project, old: str | None, new: str) -> dict[str, Pointer | None]:
@@ -88,8 +88,7 @@ def pointers_at(project: Project, commit: str) -> dict[str, Pointer]:
 def _read(project: Project, commit: str, names: list[str]) -> dict[str, Pointer]:
     if not names:
         return {}
-    from axil.git.catfile import CatFile
+    from axil.git.catfile import read_blobs
 
-    with CatFile(project.git) as cat:
-        files = {name: cat.blob(f"{commit}:{name}") for name in names}
-    return parse_pointers({name: data or b"" for name, data in files.items()})
+    blobs = read_blobs(project.git, [f"{commit}:{name}" for name in names])
+    return parse_pointers({name: data or b"" for name, data in zip(names, blobs, strict=True)})

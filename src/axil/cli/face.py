@@ -143,12 +143,12 @@ class Face:
             path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         return os.path.relpath(path, root)
 
-    def project(self) -> Project:
-        """The project of the work tree the user is in, opened once."""
+    def project(self, meanwhile: Callable[[], object] = bool) -> Project:
+        """The project of the work tree the user is in, opened once; `meanwhile` is called while git looks for it."""
         if self._project is None:
             from axil.project import open_project
 
-            self._project = open_project(self.cwd, self.env)
+            self._project = open_project(self.cwd, self.env, meanwhile=meanwhile)
         return self._project
 
     def progress(self) -> Progress:

@@ -23,6 +23,7 @@ from axil.formats.tree import EXEC, FILE
 
 if TYPE_CHECKING:
     from axil.store import Batch, Saved, Store
+    from axil.store.hashing import Names, Read
 
 _TRIES = 3
 
@@ -48,11 +49,16 @@ def content_of(index: WorkTreeIndex, root: str, path: str, *, progress: Progress
 
 def hash_files(paths: Sequence[str], progress: Progress = SILENT) -> list[Saved | OSError]:
     """`store.hashing.hash_files`, imported when the first file has to be read."""
-    if not paths:
-        return []
     from axil.store.hashing import hash_files
 
     return hash_files(paths, progress)
+
+
+def hash_names(wanted: Sequence[Names], progress: Progress = SILENT) -> list[Read]:
+    """`store.hashing.hash_names`, likewise."""
+    from axil.store.hashing import hash_names
+
+    return hash_names(wanted, progress)
 
 
 def examine(index: WorkTreeIndex, root: str, path: str, *, tracked: bool = False, progress: Progress = SILENT) -> Look:
@@ -60,7 +66,7 @@ def examine(index: WorkTreeIndex, root: str, path: str, *, tracked: bool = False
     for attempt in range(_TRIES):
         try:
             look = Look(index, root, path, tracked=tracked)
-            look.read(hash_files, hash_bytes, progress)
+            look.read(hash_names, hash_bytes, progress)
         except Unsettled:
             if attempt == _TRIES - 1:
                 raise
@@ -121,7 +127,7 @@ def _save_one(
         if tracked:
             look.check()
         look.trust(store, recheck)
-        look.read(batch.put_files, batch.put_bytes, progress)
+        look.read(batch.put_names, batch.put_bytes, progress)
         saved[path] = look.finish(batch)
         return look
     if modes.S_ISLNK(found.st_mode):

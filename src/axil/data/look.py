@@ -15,15 +15,17 @@ from axil.base.light import TYPE_CHECKING
 from axil.base.progress import Progress
 from axil.data import links, scan
 from axil.data.index import Update, WorkTreeIndex
-from axil.data.rows import STAT_SIZE, ZERO_STAT, Columns, Folder, Summary, pack_stat
+from axil.data.rows import STAT_SIZE, ZERO_STAT, Columns, Folder, Summary, pack_stat, settle_stats
 from axil.errors import BadInput
 from axil.formats.pointer import MAX_BYTES, SUFFIX, Pointer, looks_like
-from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry, split
+from axil.formats.tree import DIR, LINK, Entry, split_columns
+from axil.formats.tree import Columns as TreeColumns
 
 if TYPE_CHECKING:
-    from axil.store import Batch, Saved, Store
+    from axil.store import Batch, Store
+    from axil.store.hashing import Names, Read
 
-    ReadFiles = Callable[[Sequence[str], Progress], Sequence[Saved | OSError]]
+    ReadNames = Callable[[Sequence[Names], Progress], Sequence[Read]]
 
 SHOWN = 20
 _SIZES = Struct("<q24x")
@@ -106,8 +108,11 @@ class Look:
         bad: list[tuple[str, str]] = []
         for name, seen in self.folders.items():
             names, kinds = seen.listing
-            if b".git" in names or any(entry.lower() == b".git" for entry in names if len(entry) == 4):
+            joined = b"\0".join(names)
+            if b".git" in joined.lower() and any(entry.lower() == b".git" for entry in names):
                 bad.append((self._show(name, b".git"), "a git repository inside data"))
+            if scan.OTHER_KIND not in kinds and _SUFFIX not in joined:
+                continue
             for at, kind in enumerate(kinds):
                 if kind == scan.OTHER_KIND:
                     bad.append((self._show(name, names[at]), "a device, socket or pipe"))
@@ -133,6 +138,8 @@ class Look:
             seen.safe = name in stored and stored[name] not in absent
             if not seen.safe:
                 columns = _columns(seen)
+                if len(seen.todo) == len(columns.names):
+                    continue
                 unknown = set(seen.todo)
                 # Links are read again: whoever looked at them before may not have cared where they lead.
                 unknown.update(at for at, kind in enumerate(columns.kinds) if kind == LINK[0])
@@ -148,32 +155,33 @@ class Look:
                 self.folders[name].todo = sorted(again.union(self.folders[name].todo))
                 self.folders[name].changed = True
 
-    def read(self, files: ReadFiles, blob: Callable[[bytes], Oid], progress: Progress) -> None:
+    def read(self, files: ReadNames, blob: Callable[[bytes], Oid], progress: Progress) -> None:
         """Learn the content of everything unknown; `files` and `blob` store it, or only hash it."""
-        paths: list[str] = []
-        places: list[tuple[Seen, int]] = []
+        if not any(seen.todo for seen in self.folders.values()):
+            return
+        from axil.store import hashing
+
+        todo: list[tuple[Seen, list[int]]] = []
+        wanted: list[Names] = []
         bad: list[tuple[str, str]] = []
         for folder, seen in self.folders.items():
             if not seen.todo:
                 continue
             names, kinds = seen.listing
-            prefix = os.fsdecode(os.path.join(self.top, folder, b""))
-            for at in seen.todo:
+            for at in seen.todo if scan.LINK_KIND in kinds else ():
                 if kinds[at] == scan.LINK_KIND:
                     self._read_link(folder, seen, at, blob, bad)
-                else:
-                    paths.append(prefix + os.fsdecode(names[at]))
-                    places.append((seen, at))
+            files_at = [at for at in seen.todo if kinds[at] != scan.LINK_KIND]
+            for start in range(0, len(files_at), hashing.PORTION):
+                places = files_at[start : start + hashing.PORTION]
+                todo.append((seen, places))
+                wanted.append(hashing.Names(os.path.join(self.top, folder), [names[at] for at in places]))
         if bad:
             raise refuse(bad, "keep")
         failed: list[tuple[str, OSError]] = []
-        for path, (seen, at), answer in zip(paths, places, files(paths, progress), strict=True):
-            if isinstance(answer, OSError):
-                failed.append((self._show_path(path), answer))
-                continue
-            oid, size, mtime, ctime, inode, executable = answer
-            kind = EXEC[0] if executable else FILE[0]
-            _set(_columns(seen), at, kind, pack_stat(size, mtime, ctime, inode, self.stamp), oid)
+        for (seen, places), answer in zip(todo, files(wanted, progress), strict=True):
+            failed += [(self._show_path(error.filename), error) for error in answer.failed.values()]
+            _fill(_columns(seen), places, answer, self.stamp)
         if failed:
             raise unreadable(failed)
 
@@ -209,14 +217,18 @@ class Look:
         """The entries of one folder (project path) as they are on disk; after `finish`."""
         seen = self.folders[folder]
         columns = _columns(seen)
+        oids = [bytes(columns.oids[at : at + OID_SIZE]) for at in range(0, len(columns.oids), OID_SIZE)]
+        return list(map(Entry, columns.names, columns.kinds, self._sizes(folder, columns), oids))
+
+    def _sizes(self, folder: bytes, columns: Columns) -> list[int]:
+        """The size of each entry; of a folder that of all in it."""
         sizes = [size for (size,) in _SIZES.iter_unpack(columns.stats)]
         if DIR[0] in columns.kinds:
             prefix = folder + b"/" if folder else b""
             for at, kind in enumerate(columns.kinds):
                 if kind == DIR[0] and (below := self.folders[prefix + columns.names[at]].summary) is not None:
                     sizes[at] = below.size
-        oids = [bytes(columns.oids[at : at + OID_SIZE]) for at in range(0, len(columns.oids), OID_SIZE)]
-        return list(map(Entry, columns.names, columns.kinds, sizes, oids))
+        return sizes
 
     def _sum_up(self, name: bytes, seen: Seen, batch: Batch | None) -> None:
         kinds = seen.listing.kinds
@@ -236,9 +248,11 @@ class Look:
         if not seen.changed and seen.row is not None and seen.row.summary is not None and (batch is None or seen.safe):
             seen.summary = seen.row.summary
             return
-        entries = self.entries(name)
-        oid = batch.put_tree(entries) if batch is not None else split(entries)[-1][0]
-        seen.summary = Summary(oid, sum(entry.size for entry in entries), files, False)
+        columns = _columns(seen)
+        sizes = self._sizes(name, columns)
+        whole = TreeColumns(columns.names, bytes(columns.kinds), sizes, bytes(columns.oids))
+        oid = batch.put_columns(whole) if batch is not None else split_columns(whole)[-1][0]
+        seen.summary = Summary(oid, sum(sizes), files, False)
 
     def _read_link(
         self, folder: bytes, seen: Seen, at: int, blob: Callable[[bytes], Oid], bad: list[tuple[str, str]]
@@ -310,10 +324,12 @@ def _sort_out(seen: Seen, answers: list[tuple[scan.Stats, bytes]]) -> None:
     names, kinds = seen.listing
     seen.changed = True
     count = len(names)
-    files = [at for at, kind in enumerate(kinds) if kind != scan.DIR_KIND]
+    files: Sequence[int] = range(count)
+    if scan.DIR_KIND in kinds:
+        files = [at for at, kind in enumerate(kinds) if kind != scan.DIR_KIND]
     if seen.row is None:
         seen.columns = Columns(names, bytearray(kinds), bytearray(count * STAT_SIZE), bytearray(count * OID_SIZE))
-        seen.todo = files
+        seen.todo = list(files)
         return
     old = Columns.of(seen.row)
     if old.names == names:
@@ -352,3 +368,18 @@ def _set(columns: Columns, at: int, kind: int, stat: bytes, oid: Oid) -> None:
     columns.kinds[at] = kind
     columns.stats[at * STAT_SIZE : (at + 1) * STAT_SIZE] = stat
     columns.oids[at * OID_SIZE : (at + 1) * OID_SIZE] = oid
+
+
+def _fill(columns: Columns, places: list[int], answer: Read, stamp: int) -> None:
+    """Put what was read to its places, all at once if these are neighbours."""
+    stats = settle_stats(answer.stats, stamp)
+    low, high = places[0], places[-1] + 1
+    if high - low == len(places):
+        columns.kinds[low:high] = answer.kinds
+        columns.stats[low * STAT_SIZE : high * STAT_SIZE] = stats
+        columns.oids[low * OID_SIZE : high * OID_SIZE] = answer.oids
+        return
+    for number, at in enumerate(places):
+        stat = stats[number * STAT_SIZE : (number + 1) * STAT_SIZE]
+        oid = answer.oids[number * OID_SIZE : (number + 1) * OID_SIZE]
+        _set(columns, at, answer.kinds[number], stat, oid)

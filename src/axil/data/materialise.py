@@ -306,7 +306,8 @@ def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> No
         if folder in dropped:
             continue
         row = None if folder in made else plan.rows.get(folder)
-        columns = Columns.of(row)
+        known_before = None if folder in made else plan.columns.pop(folder, None)
+        columns = known_before if known_before is not None else Columns.of(row)
         for name, value in entries.items():
             if value is None:
                 columns.drop(name)

@@ -64,6 +64,8 @@ class Plan(NamedTuple):
     """How many more files each folder of the data holds in the new state, all levels below it counted."""
     rows: dict[bytes, Folder]
     """Index rows of touched folders."""
+    columns: dict[bytes, Columns]
+    """The rows that were looked into, unpacked; `apply` takes them out and changes them."""
     exact: bool
     """False if a killed switch left a mix, so that the rows may not be as in the old state."""
 
@@ -107,7 +109,7 @@ class _Planner:
         self.store = store
         self.top = os.fsencode(root)
         self.base = os.fsencode(path)
-        self.plan = Plan(path, old, new, [], [], [], [], [], [], [], {}, {}, {}, [], {}, {}, True)
+        self.plan = Plan(path, old, new, [], [], [], [], [], [], [], {}, {}, {}, [], {}, {}, {}, True)
         self.real: dict[bytes, bool] = {}
         self.coming: set[bytes] = set()
         self.cleared: set[bytes] = set()
@@ -157,7 +159,7 @@ class _Planner:
                 by_folder.setdefault(folder, []).append(name)
         self.plan.rows.update(self.index.folders(by_folder.keys() | self.plan.pairs.keys()))
         for folder, names in by_folder.items():
-            columns = Columns.of(self.plan.rows.get(folder))
+            columns = self.plan.columns[folder] = Columns.of(self.plan.rows.get(folder))
             prefix = folder + b"/" if folder else b""
             for name in names:
                 self._look_at(prefix + name, columns.get(name), todo)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
-from struct import Struct
+from struct import Struct, unpack
 
 from axil.base.hashing import OID_SIZE, Oid
 from axil.base.light import NamedTuple
@@ -170,3 +170,13 @@ def pack_stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, stamp: int) -
     The change time decides, because unlike the modification time nobody can set it back.
     """
     return _STAT.pack(size, mtime_ns, ctime_ns, inode if ctime_ns < stamp else 0)
+
+
+def settle_stats(stats: bytes, stamp: int) -> bytes:
+    """A stat column as read, with the rule of `pack_stat` applied."""
+    flat = unpack(f"<{len(stats) // 8}q", stats)
+    if max(flat[2::4], default=0) < stamp:
+        return stats
+    return b"".join(
+        pack_stat(size, mtime, ctime, inode, stamp) for size, mtime, ctime, inode in _STAT.iter_unpack(stats)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from struct import pack
 
@@ -20,6 +21,7 @@ OTHER_KIND = 0
 """A FIFO, socket or device, which axil does not keep."""
 
 _TEMPORARY = TEMPORARY_PREFIX.encode()
+_AFTER_TEMPORARY = _TEMPORARY[:-1] + bytes([_TEMPORARY[-1] + 1])
 
 _IGNORED = frozenset(name.encode() for name in (*clutter.FOLDERS, *clutter.FILES, ".git", ".axil"))
 _ENDING = clutter.ENDING.encode()
@@ -56,24 +58,22 @@ def walk(top: bytes, path: bytes, everything: Callable[[bytes], bool]) -> dict[b
 
 def list_folder(path: bytes, everything: bool) -> Listing:
     """The names in the folder at `path`."""
-    names: list[bytes] = []
-    odd: dict[bytes, int] = {}
-    add = names.append
     with os.scandir(path) as entries:
-        for entry in entries:
-            name = entry.name
-            if entry.is_file(follow_symlinks=False):
-                if (not everything and (name.endswith(_ENDING) or name in _IGNORED)) or is_temporary(name):
-                    continue
-            else:
-                kind = _odd_kind(entry)
-                if not everything and (kind == OTHER_KIND or name in _IGNORED):
-                    continue
-                odd[name] = kind
-            add(name)
+        found = list(entries)
+    names = [entry.name for entry in found if entry.is_file(follow_symlinks=False)]
+    odd: dict[bytes, int] = {}
+    if len(names) < len(found):
+        odd = {entry.name: _odd_kind(entry) for entry in found if not entry.is_file(follow_symlinks=False)}
+    if not everything:
+        names = [name for name in names if not (name.endswith(_ENDING) or name in _IGNORED)]
+        odd = {name: kind for name, kind in odd.items() if kind != OTHER_KIND and name not in _IGNORED}
     names.sort()
+    # Sorted, axil's own stand together.
+    low, high = bisect_left(names, _TEMPORARY), bisect_left(names, _AFTER_TEMPORARY)
+    del names[low:high]
     if not odd:
         return Listing(names, FILE * len(names))
+    names = sorted([*names, *odd])
     return Listing(names, bytes([odd.get(name, FILE_KIND) for name in names]))
 
 

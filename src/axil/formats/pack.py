@@ -66,10 +66,14 @@ def check_header(data: bytes, path: str) -> None:
         )
 
 
-def row(location: tuple[int, int, int, int, int]) -> bytes:
-    """The 13 bytes of a `Location` in a table; a plain tuple will do, for they are made by the hundred thousand."""
-    offset, stored, raw, kind, codec = location
-    return _ROW.pack(offset, stored, raw, kind | codec << 4)
+row = _ROW.pack
+"""The 13 bytes of an entry in a table, from its offset, stored length, raw length and `flags`. A bare function of
+`struct`, for they are made by the hundred thousand."""
+
+
+def flags(kind: int, codec: int) -> int:
+    """Type and coding of an entry as one byte."""
+    return kind | codec << 4
 
 
 def tail(rows: Mapping[Oid, bytes]) -> bytes:

@@ -239,6 +239,13 @@ def _has_null(value: Any) -> bool:
 
 
 def _load_yaml(text: str, source: str) -> Any:
+    from axil.formats import yaml_plain
+
+    plain = yaml_plain.read(text)
+    return _load_any_yaml(text, source) if plain is None else plain.nested
+
+
+def _load_any_yaml(text: str, source: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import SafeConstructor
     from ruamel.yaml.error import MarkedYAMLError, YAMLError

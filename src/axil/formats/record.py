@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-import msgspec
-
+from axil.base.structs import msgspec
 from axil.errors import BadInput
 from axil.formats import record_check as check
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import msgspec
-
+from axil.base.structs import msgspec
 from axil.errors import Damaged
 from axil.formats.record import Run, Scalar, StageRecord
 

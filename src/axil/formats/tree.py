@@ -27,12 +27,12 @@ MAX_ENTRIES = 1 << 20
 # after 1024 entries: about 380 entries and 25 KB on average.
 MIN_NODE = 128
 MAX_NODE = 1024
-_CUT_SHIFT = 24
+_CUT_BELOW = 1 << 24
 
 _HEADER = struct.Struct("<4sBxxxI")
 _U64 = struct.Struct("<Q")
 _MAX_U64 = (1 << 64) - 1
-_BLOCK = 32
+_BLOCK = 16
 
 
 class Entry(NamedTuple):
@@ -65,21 +65,48 @@ def check_name(name: bytes) -> str:
     return ""
 
 
+class Columns(NamedTuple):
+    """The entries of a directory, sorted by name, column by column: names, kind bytes, sizes and oids joined.
+
+    For directories of a hundred thousand files, which would be as many objects otherwise.
+    """
+
+    names: Sequence[bytes]
+    kinds: bytes
+    sizes: Sequence[int]
+    oids: bytes
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Columns:
+        """The columns of sorted entries."""
+        names, kinds, sizes, oids = zip(*entries, strict=True) if entries else ((), (), (), ())
+        return cls(names, bytes(kinds), sizes, b"".join(oids))
+
+    def part(self, low: int, high: int) -> Columns:
+        """The entries from `low` to below `high`."""
+        oids = self.oids[low * OID_SIZE : high * OID_SIZE]
+        return Columns(self.names[low:high], self.kinds[low:high], self.sizes[low:high], oids)
+
+
 def encode(entries: Sequence[Entry], level: int = 0) -> bytes:
     """One node as bytes; `level` 0 holds files and folders, higher levels only NODE entries.
 
     `entries` are sorted by name. Raises `BadInput` for what `decode` would refuse.
     """
-    count = len(entries)
-    names, kinds, sizes, oids = zip(*entries, strict=True) if entries else ((), (), (), ())
+    return _encode(Columns.of(entries), level)
+
+
+def _encode(columns: Columns, level: int) -> bytes:
+    names, kinds, sizes, oids = columns
+    count = len(names)
     blob = b"\0".join(names)
-    if why := _fault(level, names, blob, bytes(kinds)):
+    if why := _fault(level, names, blob, kinds):
         raise BadInput("this folder cannot be stored", why, "rename the file and try again")
     try:
         packed = struct.pack(f"<{count}Q", *sizes)
     except struct.error as error:
         raise BadInput("this folder cannot be stored", f"a size is out of range: {error}") from None
-    return b"".join((_HEADER.pack(MAGIC, level, count), bytes(kinds), packed, *oids, blob))
+    return b"".join((_HEADER.pack(MAGIC, level, count), kinds, packed, oids, blob))
 
 
 def decode(data: bytes) -> tuple[int, list[Entry]]:
@@ -109,13 +136,7 @@ def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
     names = blob.split(b"\0") if count else []
     if len(names) != count:
         raise Damaged("a directory object is damaged", f"{len(names)} names for {count} entries")
-    places = sorted(
-        {
-            place // width
-            for start, width in ((_HEADER.size, 1), (sizes_at, 8), (oids_at, OID_SIZE))
-            for place in _unequal(a[start : start + width * count], b[start : start + width * count], width)
-        }
-    )
+    places = _different(a, b, count, (_HEADER.size, 1), (sizes_at, 8), (oids_at, OID_SIZE))
 
     def entry(data: bytes, place: int) -> Entry:
         (size,) = _U64.unpack_from(data, sizes_at + 8 * place)
@@ -131,14 +152,30 @@ def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
     return level, gone, come
 
 
-def _unequal(a: bytes, b: bytes, width: int) -> Iterator[int]:
-    """Where items of `width` bytes differ in two columns of one length; equal stretches cost one comparison each."""
-    block = width * _BLOCK
-    for start in range(0, len(a), block):
-        if a[start : start + block] != b[start : start + block]:
-            for place in range(start, min(start + block, len(a)), width):
-                if a[place : place + width] != b[place : place + width]:
-                    yield place
+def _different(a: bytes, b: bytes, count: int, *columns: tuple[int, int]) -> list[int]:
+    """The places of entries that differ in any of the columns (start, width) of two nodes."""
+    start, width = columns[-1]
+    places = set(_unequal(a, b, start, width, count))
+    # What changed has another oid. Only if there is more in the other columns, these are searched too.
+    for start, width in columns[:-1]:
+        same = bytearray(a[start : start + width * count])
+        for place in places:
+            at = start + width * place
+            same[at - start : at - start + width] = b[at : at + width]
+        if same != b[start : start + width * count]:
+            places.update(_unequal(a, b, start, width, count))
+    return sorted(places)
+
+
+def _unequal(a: bytes, b: bytes, start: int, width: int, count: int) -> Iterator[int]:
+    """Where items of `width` bytes differ in two columns; equal stretches cost one comparison each."""
+    end = start + width * count
+    for low in range(start, end, width * _BLOCK):
+        high = min(low + width * _BLOCK, end)
+        if a[low:high] != b[low:high]:
+            for at in range(low, high, width):
+                if a[at : at + width] != b[at : at + width]:
+                    yield (at - start) // width
 
 
 def _layout(data: bytes) -> tuple[int, int, int, int, int]:
@@ -185,41 +222,51 @@ def split(entries: Iterable[Entry]) -> list[tuple[Oid, bytes]]:
     Up to a few hundred entries make one node. More are cut where a name's hash says so, whatever stands around it:
     a changed, added or removed file rewrites its own node and the few above it. Raises `BadInput` like `encode`.
     """
-    row = sorted(entries)
+    return split_columns(Columns.of(sorted(entries)))
+
+
+def split_columns(columns: Columns) -> list[tuple[Oid, bytes]]:
+    """`split` of entries in columns."""
     nodes: list[tuple[Oid, bytes]] = []
     level = 0
     while True:
-        parts = _cut(row, level)
-        above: list[Entry] = []
+        parts = [columns.part(low, high) for low, high in _cut(columns.names, level)]
+        first = len(nodes)
         for part in parts:
-            data = encode(part, level)
-            oid = hash_bytes(data)
-            nodes.append((oid, data))
-            above.append(Entry(part[0].name if part else b"", NODE[0], sum(e.size for e in part), oid))
+            data = _encode(part, level)
+            nodes.append((hash_bytes(data), data))
         if len(parts) == 1:
             return nodes
         # Cutting may leave the same name at an end and a start only if it was there twice.
-        if any(left[-1].name >= right[0].name for left, right in pairwise(parts)):
+        if any(left.names[-1] >= right.names[0] for left, right in pairwise(parts)):
             raise BadInput("this folder cannot be stored", "names are not unique")
-        row = above
+        columns = Columns(
+            [part.names[0] for part in parts],
+            NODE * len(parts),
+            [sum(part.sizes) for part in parts],
+            b"".join(oid for oid, _ in nodes[first:]),
+        )
         level += 1
 
 
-def _cut(row: list[Entry], level: int) -> list[list[Entry]]:
-    """`row` in pieces of MIN_NODE to MAX_NODE entries (the last may be shorter), cut by name hash."""
+def _cut(names: Sequence[bytes], level: int) -> list[tuple[int, int]]:
+    """Where the nodes of `names` begin and end: MIN_NODE to MAX_NODE entries each (the last may be shorter)."""
+    from bisect import bisect_left
     from zlib import crc32
 
-    parts: list[list[Entry]] = []
-    start, end = 0, len(row)
-    while end - start > MIN_NODE:
-        stop = min(start + MAX_NODE, end)
-        for at in range(start + MIN_NODE - 1, stop):
-            # The product spreads what crc32, being linear, leaves alike in names that count upwards.
-            if not (crc32(row[at].name, level) * 0x9E3779B1 & 0xFFFFFFFF) >> _CUT_SHIFT:
-                stop = at + 1
-                break
-        parts.append(row[start:stop])
+    count = len(names)
+    if count <= MIN_NODE:
+        return [(0, count)]
+    # The product spreads what crc32, being linear, leaves alike in names that count upwards.
+    ends = [at + 1 for at, name in enumerate(names) if crc32(name, level) * 0x9E3779B1 & 0xFFFFFFFF < _CUT_BELOW]
+    parts: list[tuple[int, int]] = []
+    start = 0
+    while count - start > MIN_NODE:
+        stop = min(start + MAX_NODE, count)
+        if (at := bisect_left(ends, start + MIN_NODE)) < len(ends):
+            stop = min(stop, ends[at])
+        parts.append((start, stop))
         start = stop
-    if start < end or not parts:
-        parts.append(row[start:])
+    if start < count:
+        parts.append((start, count))
     return parts

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from axil.base.light import Any
+from axil.formats import yaml_plain
 from axil.formats.yaml_scalar import render, scalar
 
 
@@ -14,6 +15,9 @@ def edit(text: str, path: Sequence[str], value: Any, remove: bool) -> str:
 
     Raises `ValueError` where characters cannot simply be replaced. The caller compares what the result means.
     """
+    quick = None if remove else yaml_plain.edit(text, path, value)
+    if quick is not None:
+        return quick
     from ruamel.yaml import YAML
 
     mark = "\ufeff" if text.startswith("\ufeff") else ""

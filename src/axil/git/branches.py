@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from axil.errors import AxilError, BadInput, Blocked, NotFound
 from axil.git.process import Git, Result, failure, no_option
 from axil.git.refs import BRANCHES, LostRace, check_name, conflict, head, update_refs
@@ -82,14 +80,16 @@ def _change(git: Git, name: str, other: str, *args: str) -> None:
         raise _refusal(git, result.err, name, other) or failure(git, args, result)
 
 
-_OVERWRITE = re.compile(r"would be (overwritten|removed) by|would lose untracked files|would be lost")
-_DF = re.compile(r"'(refs/[^']+)' exists; cannot create '(refs/[^']+)'")
-_ELSEWHERE = re.compile(r"'([^']+)' is already (?:checked out|used by worktree) at '([^']+)'")
+_OVERWRITE = r"would be (overwritten|removed) by|would lose untracked files|would be lost"
+_DF = r"'(refs/[^']+)' exists; cannot create '(refs/[^']+)'"
+_ELSEWHERE = r"'([^']+)' is already (?:checked out|used by worktree) at '([^']+)'"
 
 
 def _refusal(git: Git, words: str, name: str, start: str | None) -> AxilError | None:
     """The error for a refusal of git that is known; None for any other."""
-    if _OVERWRITE.search(words):
+    import re
+
+    if re.search(_OVERWRITE, words):
         paths = tuple(line[1:] for line in words.splitlines() if line.startswith("\t"))
         return Blocked(
             f"switching to “{name}” would overwrite changes that are not committed",
@@ -106,9 +106,9 @@ def _refusal(git: Git, words: str, name: str, start: str | None) -> AxilError | 
         return Blocked(
             f"“{what}” is not finished in this work tree", "", "`git status` tells how to finish or abort it"
         )
-    if clash := _DF.search(words):
+    if clash := re.search(_DF, words):
         return conflict(clash.group(1), clash.group(2))
-    if place := _ELSEWHERE.search(words):
+    if place := re.search(_ELSEWHERE, words):
         return Blocked(
             f"“{place.group(1)}” is checked out in another work tree",
             f"it is at {place.group(2)}",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import Damaged, GitFailed
-from axil.git.process import Git, text
+from axil.git.process import Git, split_nul, text
 
 if TYPE_CHECKING:
     from axil.git.process import Process
@@ -157,6 +157,48 @@ class CatFile:
         words = words or _heard(process, ended=True)
         self.close()
         return GitFailed(f"git cannot read {spec}", words, "run `git fsck` to see what is damaged")
+
+
+def read_blobs(git: Git, specs: Sequence[str]) -> list[bytes | None]:
+    """The blobs of a few names, None for those that are missing or no blob."""
+    asked = b"".join(os.fsencode(spec) + b"\n" for spec in specs)
+    if len(asked) <= _WINDOW and asked.count(b"\n") == len(specs):
+        # Asked all at once, git needs no pipes that stay open, nor axil the modules for them.
+        result = git.call("cat-file", "--batch", input=asked)
+        if not result.code and not result.err:
+            return _blobs(result.out, len(specs))
+    with CatFile(git) as cat:
+        return [cat.blob(spec) for spec in specs]
+
+
+def _blobs(out: bytes, count: int) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    at = 0
+    for _ in range(count):
+        end = out.index(b"\n", at)
+        header, at = out[at:end], end + 1
+        if header.endswith((b" missing", b" ambiguous")):
+            found.append(None)
+            continue
+        _, kind, size = header.split()
+        found.append(out[at : at + int(size)] if kind == b"blob" else None)
+        at += int(size) + 1
+    return found
+
+
+def begin_read_file(git: Git, commit: str, path: str) -> Callable[[], tuple[str, bytes] | None]:
+    """Mode and bytes of the file `path` in `commit`, asked now and waited for when the answer is called.
+
+    None if there is no such file. For one file this is less than a `CatFile`.
+    """
+    entry = git.begin("ls-tree", "-z", "--full-tree", commit, "--", path)
+    blob = git.begin("cat-file", "blob", f"{commit}:{path}")
+
+    def answer() -> tuple[str, bytes] | None:
+        found = split_nul(entry())
+        return (found[0].split(" ", 1)[0], blob()) if len(found) == 1 and " blob " in found[0] else None
+
+    return answer
 
 
 def _heard(process: Process, *, ended: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from axil.errors import AxilError, BadInput, GitFailed
 from axil.git.process import DURABLE, Git, failure, join_nul, text
@@ -13,11 +13,29 @@ _FROM_INPUT = ("--pathspec-from-file=-", "--pathspec-file-nul")
 
 def identity(git: Git) -> str:
     """Who commits here, as "Name <mail>". Raises `BadInput` with the two lines to type if git does not know."""
-    result = git.call("var", "GIT_AUTHOR_IDENT")
-    ident = re.match(r"(.*<[^<>]*>) \d+ [+-]\d+$", text(result.out).strip())
-    if result.code or not ident:
-        raise _nobody(result.err)
-    return ident.group(1)
+    return name_in(begin_stamp(git)())
+
+
+def begin_stamp(git: Git, who: str = "AUTHOR") -> Callable[[], str]:
+    """The line about the user in a commit made now, "Name <mail> TIME ZONE"; `who` is "AUTHOR" or "COMMITTER".
+
+    Asked now and waited for when the answer is called, which raises as `identity` does.
+    """
+    finish = git.begin_call("var", f"GIT_{who}_IDENT")
+
+    def stamp() -> str:
+        result = finish()
+        line = text(result.out).strip()
+        if result.code or not re.fullmatch(r".*<[^<>]*> \d+ [+-]\d+", line):
+            raise _nobody(result.err)
+        return line
+
+    return stamp
+
+
+def name_in(stamp: str) -> str:
+    """ "Name <mail>" out of such a line."""
+    return stamp[: stamp.rindex(">") + 1]
 
 
 def stage(git: Git, paths: Sequence[str], *, force: bool = False) -> None:

@@ -65,6 +65,21 @@ def fast_import(
     raise failure(git, _IMPORT, result)
 
 
+def commit_file(git: Git, base: str, path: str, mode: str, data: bytes, message: str, stamps: tuple[str, str]) -> str:
+    """A commit on top of `base` in which `path` holds `data`; no ref points at it yet, git's index is not touched.
+
+    `stamps` are author and committer, each as git writes them in commits (`commits.begin_stamp`).
+    """
+    # Commits are made on a ref; with no commit to be at, git deletes it before it has ever been there.
+    ref = b"refs/axil/unnamed"
+    author, committer = (os.fsencode(stamp) for stamp in stamps)
+    parts = [b"feature done\ncommit %s\nmark :1\nauthor %s\ncommitter %s\n" % (ref, author, committer)]
+    parts += [_data(message.encode("utf-8", "surrogateescape")), b"from %s\n" % _oid(base)]
+    parts += [b"M %s inline %s\n" % (_mode(mode), _path(path)), _data(data)]
+    parts.append(b"reset %s\nfrom %s\n\nget-mark :1\ndone\n" % (ref, b"0" * len(base)))
+    return text(git.run(*_IMPORT, input=b"".join(parts))).strip()
+
+
 def write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
     """Ids of `contents` as blobs, durable but unreachable: git drops them after weeks unless something names them."""
     if not contents:

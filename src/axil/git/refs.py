@@ -79,6 +79,8 @@ def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -
     Raises `LostRace` if a ref is not at its old value, `BadInput` if a name is not possible beside an existing one.
     """
     wanted = list(updates)
+    if not wanted:
+        return
     stream = ["start"]
     for ref, new, old in wanted:
         if new is None:

@@ -241,7 +241,7 @@ def _stage_row(run: str, pos: int, stage: StageRecord) -> tuple[str, int, str, s
     import json
     import zlib
 
-    import msgspec
+    from axil.base.structs import msgspec
 
     body = zlib.compress(json.dumps(msgspec.to_builtins(stage)).encode(), 1)
     return run, pos, stage.name, stage.key, stage.state, body

@@ -7,7 +7,32 @@ from collections.abc import Callable
 from axil.base.light import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
     from axil.formats.record import Run, StageRecord
+    from axil.journal.rows import OutputRow
+
+
+class CurrentStage(NamedTuple):
+    """A stage that nothing had to be done for; `outs` and `metrics` are those of the recorded result."""
+
+    name: str
+    reason: str
+    outs: Mapping[str, OutputRow]
+    metrics: dict[str, float]
+    exit_code: int | None
+    state: Literal["current"] = "current"
+    seconds: float = 0.0
+
+
+class NothingToDo(NamedTuple):
+    """A run in which every stage is current. Most faces need no more than this; loading records takes longer."""
+
+    stages: tuple[CurrentStage, ...]
+    record: Callable[[], Run]
+    """Makes the record that such a run would have."""
+    state: Literal["succeeded"] = "succeeded"
 
 
 class RunStarted(NamedTuple):
@@ -40,7 +65,7 @@ class StageFinished(NamedTuple):
     """The stage is over: it ran, was restored (`cached`), was `current`, or was skipped; see `record.state`."""
 
     stage: str
-    record: StageRecord
+    record: StageRecord | CurrentStage
 
 
 class Stopping(NamedTuple):
@@ -52,7 +77,7 @@ class Stopping(NamedTuple):
 class RunEnded(NamedTuple):
     """The run is over and, if `recorded`, in the journal."""
 
-    run: Run
+    run: Run | NothingToDo
     recorded: bool
 
 

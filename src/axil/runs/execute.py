@@ -11,12 +11,12 @@ from axil.base.progress import SILENT, Progress
 from axil.journal.journal import Journal
 from axil.pipeline.planner import Decision, Planner
 from axil.runs import stage as stages
-from axil.runs.events import OnEvent, RunEnded, RunStarted, StageFinished, ignore
+from axil.runs.events import NothingToDo, OnEvent, RunEnded, RunStarted, StageFinished, ignore
 from axil.runs.outputs import Outputs, SavedPath
 from axil.runs.stage import Names
 
 if TYPE_CHECKING:
-    from axil.formats.record import Run, RunState, StageRecord
+    from axil.formats.record import Run, RunState
     from axil.formats.runfiles import Spec
     from axil.runs.rundir import RunDir
     from axil.runs.scheduler import Scheduler
@@ -39,7 +39,7 @@ class Request(NamedTuple):
 class Outcome(NamedTuple):
     """What came of it."""
 
-    run: Run
+    run: Run | NothingToDo
     recorded: bool
     """False if there was nothing to do and no message to keep: then the journal has no such run."""
     saved: tuple[SavedPath, ...]
@@ -125,15 +125,21 @@ def _state(scheduler: Scheduler) -> RunState:
 
 def _nothing_to_do(handles: Handles, plan: list[Decision], request: Request) -> Outcome:
     """Every output is as its inputs say: no run directory, no snapshot, no record."""
+    now = handles.clock()
+    current = tuple(map(stages.current, plan))
+    for stage in current:
+        handles.on_event(StageFinished(stage.name, stage))
+    run = NothingToDo(current, lambda: _unrecorded(handles.planner, plan, request, now))
+    handles.on_event(RunEnded(run, False))
+    return Outcome(run, False, ())
+
+
+def _unrecorded(planner: Planner, plan: list[Decision], request: Request, now: float) -> Run:
+    """What would be recorded of a run that had nothing to do."""
     from axil.formats.record import Run
 
-    planner, now = handles.planner, handles.clock()
-    records: list[StageRecord] = []
-    for decision in plan:
-        record = stages.reused(planner.graph.stages[decision.stage], decision, now, 0.0)
-        records.append(record)
-        handles.on_event(StageFinished(decision.stage, record))
-    run = Run(
+    records = [stages.reused(planner.graph.stages[one.stage], one, now, 0.0) for one in plan]
+    return Run(
         id=request.id,
         time=now,
         author=request.author,
@@ -148,8 +154,6 @@ def _nothing_to_do(handles: Handles, plan: list[Decision], request: Request) -> 
         params=dict(planner.params.flat),
         metrics={name: value for record in records for name, value in record.metrics.items()},
     )
-    handles.on_event(RunEnded(run, False))
-    return Outcome(run, False, ())
 
 
 def _spec(handles: Handles, plan: list[Decision], request: Request, snapshot: str) -> Spec:

@@ -29,7 +29,7 @@ def conclude(
     ended: float,
 ) -> Run:
     """The run's record. Its logs and series are stored, durably, when this returns."""
-    import msgspec
+    from axil.base.structs import msgspec
 
     oids = _store_files(folder, store)
     records = [msgspec.structs.replace(one, log=oids.get(folder.log(one.name), one.log)) for one in stages]

@@ -88,8 +88,7 @@ def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache
 
 def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile) -> StageRecord:
     """The record of a stage; of one that was cut off, with what it had logged."""
-    import msgspec
-
+    from axil.base.structs import msgspec
     from axil.runs.stage import tail_of
 
     if stage.state != "lost":
@@ -122,8 +121,7 @@ def _end(folder: RunDir, process: Started, grace: float) -> None:
 
 def _append(journal: Journal, run: Run) -> bool:
     """Append the record; without its snapshot if git has thrown that away meanwhile. Says whether it was new."""
-    import msgspec
-
+    from axil.base.structs import msgspec
     from axil.runs.finish import snapshots
 
     try:

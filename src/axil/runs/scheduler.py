@@ -167,7 +167,7 @@ class Scheduler:
 
     def _refuse(self, record: StageRecord, error: Exception) -> None:
         """The stage failed before its command ran."""
-        import msgspec
+        from axil.base.structs import msgspec
 
         self._note(record.name, str(error))
         tail = stages.tail_of(self._folder.log(record.name))

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.formats.pointer import Pointer
 from axil.formats.project import Stage
-from axil.journal.rows import OutputRow
+from axil.journal.rows import OutputRow, StageRow
 from axil.pipeline import keys
 from axil.pipeline.keys import StageInputs
 from axil.pipeline.planner import Decision
+from axil.runs.events import CurrentStage
 from axil.runs.traces import python_path
 
 if TYPE_CHECKING:
@@ -46,11 +47,15 @@ def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[st
     }
 
 
+def current(decision: Decision) -> CurrentStage:
+    """What a run tells of a stage that is as it should be, when it makes no record."""
+    hit = _hit(decision)
+    return CurrentStage(decision.stage, decision.reason, hit.outs, hit.metrics, hit.exit_code)
+
+
 def reused(stage: Stage, decision: Decision, started: float, seconds: float) -> StageRecord:
     """The record of a stage whose recorded result was taken: `cached` or `current`."""
-    hit = decision.hit
-    if hit is None:
-        raise AssertionError(f"{decision.stage}: no recorded result to reuse")
+    hit = _hit(decision)
     return _record(
         stage,
         decision.inputs,
@@ -66,6 +71,12 @@ def reused(stage: Stage, decision: Decision, started: float, seconds: float) -> 
         source=hit.source or hit.run,
         log=hit.log,
     )
+
+
+def _hit(decision: Decision) -> StageRow:
+    if decision.hit is None:
+        raise AssertionError(f"{decision.stage}: no recorded result to reuse")
+    return decision.hit
 
 
 def running(stage: Stage, decision: Decision, started: float) -> StageRecord:
@@ -99,7 +110,7 @@ def finished(
     tail: str = "",
 ) -> StageRecord:
     """The record of a stage whose command is over, made from the one it had while running."""
-    import msgspec
+    from axil.base.structs import msgspec
 
     return msgspec.structs.replace(
         record,
@@ -151,8 +162,7 @@ def metrics_of(stage: Stage, root: str) -> tuple[dict[str, float], list[str]]:
 
 
 def _record(stage: Stage, inputs: StageInputs | None, *, state: StageState, reason: str, **rest: object) -> StageRecord:
-    import msgspec
-
+    from axil.base.structs import msgspec
     from axil.formats.record import StageRecord
 
     record = StageRecord(stage.name, state, reason, stage.cmd, stage.cwd)

@@ -13,10 +13,10 @@ from axil.base.hashing import Oid
 from axil.base.light import TYPE_CHECKING, Any
 from axil.base.progress import SILENT, Progress
 from axil.formats import pack as fmt
-from axil.formats.tree import Entry, split
-from axil.store.faults import DiskFull
+from axil.formats.tree import Columns, Entry, split, split_columns
+from axil.store.faults import DiskFull, refusal
 from axil.store.files import copy_in, write_in
-from axil.store.hashing import FORK_FROM, LARGE, Saved, attempt, collect_saved
+from axil.store.hashing import FORK_FROM, LARGE, Names, Read, Saved, count, one_by_one, read_all, whole_paths
 from axil.store.merge import merge_small
 from axil.store.packs import Pack, PackWriter
 from axil.store.publish import Staged, publish
@@ -58,7 +58,7 @@ class Batch:
     def put_bytes(self, data: bytes) -> Oid:
         """Stores a blob."""
         if len(data) < LARGE:
-            return self._small(data)
+            return self._smalls([data])[0]
         oid: Oid = blake3(data).digest()
         if not self._has_large(oid):
             path = self._new_path()
@@ -68,35 +68,30 @@ class Batch:
 
     def put_tree(self, entries: Iterable[Entry]) -> Oid:
         """Stores a directory and returns its oid; order does not matter. Raises `BadInput` for impossible names."""
-        root: Oid = b""
-        for root, data in split(entries):
-            if not self._has(root):
-                self._write(root, data, fmt.TREE, squeeze=False)
-        return root
+        return self._put_nodes(split(entries))
+
+    def put_columns(self, columns: Columns) -> Oid:
+        """`put_tree` of a directory in columns, sorted by name."""
+        return self._put_nodes(split_columns(columns))
 
     def put_files(self, paths: Sequence[str], progress: Progress = SILENT) -> list[Saved | OSError]:
-        """Stores regular files, each read once; an `OSError` stands for one that cannot be read.
+        """`put_names` for files anywhere; an `OSError` stands for one that cannot be read."""
+        return one_by_one(self.put_names(whole_paths(paths), progress))
+
+    def put_names(self, wanted: Sequence[Names], progress: Progress = SILENT) -> list[Read]:
+        """Stores regular files, each read once.
 
         Many files are shared out to forked workers, each with packs of its own in this batch's folder.
         Raises `AxilError` if the store cannot be written.
         """
         self._open()
-        forked = len(paths) >= FORK_FROM
-        if forked:
+        if count(wanted) >= FORK_FROM:
             self._close_writer()
             self._squeezer = self._squeezer or Squeezer()
-
-        def work(chunk: Sequence[str]) -> list[tuple[object, ...]]:
-            return [attempt(path, self._small, self._large) for path in chunk]
-
-        def finish() -> object:
-            self._close_writer()
-            return self._staged.packs, self._staged.files
-
         try:
-            return collect_saved(paths, work, progress, finish, self._adopt)
+            return read_all(wanted, self._smalls, self._large, progress, self._hand_over, self._adopt)
         except DiskFull as error:
-            raise DiskFull(error.what, error.why, f"free {_megabytes(paths)} MB and try again") from None
+            raise DiskFull(error.what, error.why, f"free {_megabytes(wanted)} MB and try again") from None
 
     def commit(self) -> None:
         """Makes all objects durable and visible, children before the trees that name them.
@@ -133,41 +128,68 @@ class Batch:
         self._count += 1
         return os.path.join(self._open().folder, f"{os.getpid()}-{self._count}.part")
 
-    def _small(self, data: bytes) -> Oid:
-        oid: Oid = blake3(data).digest()
-        if not self._has(oid):
+    def _smalls(self, contents: Sequence[bytes]) -> list[Oid]:
+        oids: list[Oid] = [blake3(data).digest() for data in contents]
+        fresh = self._fresh
+        new = {oid: data for oid, data in zip(oids, contents, strict=True) if oid not in fresh and not self._has(oid)}
+        if self._squeezer is not None and self._squeezer.pauses(len(new)):
+            self._current().add_raw(new)
+            self._fresh.update(new)
+            return oids
+        for oid, data in new.items():
             self._write(oid, data, fmt.BLOB, squeeze=self._squeezer is not None or len(data) >= _SQUEEZE_ALONE)
-        return oid
+        return oids
+
+    def _put_nodes(self, nodes: Iterable[tuple[Oid, bytes]]) -> Oid:
+        root: Oid = b""
+        for root, data in nodes:
+            if not self._has(root):
+                self._write(root, data, fmt.TREE, squeeze=False)
+        return root
 
     def _write(self, oid: Oid, data: bytes, kind: int, *, squeeze: bool) -> None:
         self._fresh.add(oid)
-        if self._writer is None or self._writer.full:
-            self._close_writer()
-            self._writer = PackWriter(self._open().folder)
+        writer = self._current()
         if squeeze:
             if self._squeezer is None:
                 self._squeezer = Squeezer()
             if (less := self._squeezer.squeeze(data)) is not None:
-                self._writer.add(oid, less, len(data), kind, fmt.ZSTD)
+                writer.add(oid, less, len(data), kind, fmt.ZSTD)
                 return
-        self._writer.add(oid, data, len(data), kind, fmt.RAW)
+        writer.add(oid, data, len(data), kind, fmt.RAW)
+
+    def _current(self) -> PackWriter:
+        if self._writer is None or self._writer.full:
+            self._close_writer()
+            self._writer = PackWriter(self._open().folder)
+        return self._writer
 
     def _close_writer(self) -> None:
         if self._writer:
-            self._staged.packs.append(self._writer.finish())
+            self._staged.finish(self._writer)
             self._writer = None
+
+    def _hand_over(self) -> object:
+        """In a worker: everything it wrote, for `_adopt`."""
+        self._close_writer()
+        try:
+            self._staged.settle()
+        except OSError as error:
+            raise refusal(error, self._store.root) from None
+        return self._staged.packs, self._staged.files
 
     def _adopt(self, staged: Any) -> None:
         """Takes over what a worker wrote."""
         packs, files = staged
-        self._staged.packs.extend(packs)
+        self._staged.sync_ahead(packs)
         for oid, path in files:
             self._stage_large(oid, path)
 
     def _has(self, oid: Oid) -> bool:
         if oid in self._fresh:
             return True
-        self._open()
+        if self._space is None:
+            self._open()
         found = self._store.packs.known(oid)
         if found:
             self._freshen(found[0])
@@ -204,9 +226,10 @@ class Batch:
         self._staged.files.append((oid, path))
 
 
-def _megabytes(paths: Sequence[str]) -> int:
+def _megabytes(wanted: Sequence[Names]) -> int:
     total = 0
-    for path in paths:
-        with contextlib.suppress(OSError):
-            total += os.stat(path).st_size
+    for folder, names in wanted:
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(folder, name)).st_size
     return (total >> 20) + 1

@@ -14,7 +14,7 @@ from axil.store.faults import refusal
 from axil.store.files import LargeFiles
 from axil.store.merge import copy_entries
 from axil.store.packs import Pack
-from axil.store.publish import Staged, publish
+from axil.store.publish import publish
 from axil.store.store import Store
 from axil.store.temporary import Workspace, abandoned, merge_lock, prepare, remove_folder, store_lock
 from axil.store.trash import Bin
@@ -254,8 +254,6 @@ def _rewrite(store: Store, items: list[PackPlan]) -> None:
         return
     space = Workspace(store.root, alone=True)
     try:
-        staged = Staged()
-        staged.packs = copy_entries(space.folder, packs, lambda oid: oid not in dead)
-        publish(store.root, staged)
+        publish(store.root, copy_entries(space.folder, packs, lambda oid: oid not in dead))
     finally:
         space.close()

@@ -68,9 +68,7 @@ def _chosen(store: Store) -> list[Pack]:
 def _merge(store: Store, packs: list[Pack]) -> None:
     space = Workspace(store.root)
     try:
-        staged = Staged()
-        staged.packs = copy_entries(space.folder, packs, lambda oid: True)
-        publish(store.root, staged)
+        publish(store.root, copy_entries(space.folder, packs, lambda oid: True))
     finally:
         space.close()
     for pack in packs:
@@ -79,12 +77,12 @@ def _merge(store: Store, packs: list[Pack]) -> None:
     store.packs.refresh(force=True)
 
 
-def copy_entries(folder: str, packs: list[Pack], wanted: Callable[[Oid], bool]) -> list[tuple[str, str]]:
+def copy_entries(folder: str, packs: list[Pack], wanted: Callable[[Oid], bool]) -> Staged:
     """Copies the `wanted` entries of `packs` into new packs in `folder`, as they are stored; each oid once.
 
-    Of an object that is in several packs a sound copy is taken if there is one. Returns what a `Staged` holds.
+    Of an object that is in several packs a sound copy is taken if there is one.
     """
-    done: list[tuple[str, str]] = []
+    done = Staged()
     seen: set[Oid] = set()
     writer: PackWriter | None = None
     for pack, index, oid in _ordered(packs, wanted):
@@ -92,13 +90,13 @@ def copy_entries(folder: str, packs: list[Pack], wanted: Callable[[Oid], bool]) 
             continue
         if writer is None or writer.full:
             if writer:
-                done.append(writer.finish())
+                done.finish(writer)
             writer = PackWriter(folder)
         location = pack.table.location(index)
         writer.add(oid, pack.stored(location), location.raw, location.type, location.codec)
         seen.add(oid)
     if writer:
-        done.append(writer.finish())
+        done.finish(writer)
     return done
 
 

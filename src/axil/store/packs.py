@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from blake3 import blake3
 
@@ -14,11 +14,15 @@ from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats.pack import Location, Table
 from axil.store.faults import refusal
+from axil.store.parallel import Task
 
 SUFFIX = ".pack"
 
 _MAP_FROM = 64 << 10
 _FLUSH = 1 << 20
+_WRITE_AHEAD = 8 << 20
+# Searching the packs for one oid takes as long as making a set of about this many.
+_SEARCH = 16
 # File systems stamp a folder's change with a clock of a few milliseconds: a listing that young proves nothing.
 _STAMP_DOUBT_NS = 100_000_000
 _MANY_FILES = 200
@@ -95,14 +99,14 @@ def decompress(data: bytes, raw: int, path: str) -> bytes:
 class PackSet:
     """All packs of one folder, opened when first looked into. Other processes may add and merge packs any time."""
 
-    __slots__ = ("_folder", "_last", "_packs", "_scanned_ns", "_stamp", "broken")
+    __slots__ = ("_folder", "_packs", "_recent", "_scanned_ns", "_stamp", "broken")
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._packs: dict[str, Pack | None] = {}
         self._stamp = -1
         self._scanned_ns = 0
-        self._last: Pack | None = None
+        self._recent: list[Pack] = []
         self.broken: dict[str, Damaged] = {}
 
     def refresh(self, *, force: bool = False) -> bool:
@@ -120,7 +124,7 @@ class PackSet:
             old = self._packs
             self._packs = {name: old.get(name) for name in names if name not in self.broken}
             self.broken = {name: why for name, why in self.broken.items() if name in names}
-            self._last = None
+            self._recent = []
             if len(names) > _MANY_FILES:
                 _allow_many_files()
         self._stamp = stamp
@@ -139,12 +143,16 @@ class PackSet:
         """Like `find`, among the packs seen by the last `refresh` only."""
         if not self._packs:
             return None
-        last = self._last
-        if last is not None and (index := last.table.find(oid)) >= 0:
-            return last, index
-        for pack in self.opened():
-            if pack is not last and (index := pack.table.find(oid)) >= 0:
-                self._last = pack
+        # The pack of the last hit is asked first: what is asked for together was mostly written together.
+        recent = self._recent
+        for at, pack in enumerate(recent):
+            if (index := pack.table.find(oid)) >= 0:
+                if at:
+                    recent.insert(0, recent.pop(at))
+                return pack, index
+        for pack in self.opened() if len(recent) < len(self._packs) else ():
+            if pack not in recent and (index := pack.table.find(oid)) >= 0:
+                recent.insert(0, pack)
                 return pack, index
         return None
 
@@ -175,7 +183,7 @@ class PackSet:
         for first, wanted in enumerate(buckets):
             for pack in self.opened() if wanted else ():
                 _, column = pack.table.bucket(first)
-                if len(wanted) < 4:
+                if len(wanted) * _SEARCH < len(column) // OID_SIZE:
                     wanted -= {oid for oid in wanted if pack.table.find(oid) >= 0}
                 else:
                     wanted.difference_update(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
@@ -191,14 +199,27 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class PackWriter:
-    """A pack being written under a temporary name in `folder`."""
+def _sync_and_close(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
-    __slots__ = ("_buffer", "_fd", "_hasher", "_offset", "path", "rows")
+
+class PackWriter:
+    """A pack being written under a temporary name in `folder`.
+
+    What is written of a big pack is synced in the background from time to time, so that little is left to wait for
+    at the end. `syncs` are to be waited for: an error of the disk may show there and nowhere else.
+    """
+
+    __slots__ = ("_ahead", "_buffer", "_fd", "_hasher", "_offset", "path", "rows", "syncs")
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}.part")
         self.rows: dict[Oid, bytes] = {}
+        self.syncs: list[Task] = []
+        self._ahead = 0
         self._hasher = blake3()
         self._buffer = bytearray(fmt.header(os.urandom(fmt.NONCE_SIZE)))
         self._offset = len(self._buffer)
@@ -215,9 +236,21 @@ class PackWriter:
     def add(self, oid: Oid, stored: bytes, raw: int, kind: int, codec: int) -> None:
         """Appends one entry; `oid` must not be in it yet."""
         size = len(stored)
-        self.rows[oid] = fmt.row((self._offset, size, raw, kind, codec))
+        self.rows[oid] = fmt.row(self._offset, size, raw, fmt.flags(kind, codec))
         self._buffer += stored
         self._offset += size
+        if len(self._buffer) >= _FLUSH:
+            self._flush()
+
+    def add_raw(self, blobs: Mapping[Oid, bytes]) -> None:
+        """Appends blobs as they are, as many as fit with room to spare; none of them may be in it yet."""
+        offset, flags, row, rows = self._offset, fmt.flags(fmt.BLOB, fmt.RAW), fmt.row, self.rows
+        for oid, data in blobs.items():
+            size = len(data)
+            rows[oid] = row(offset, size, size, flags)
+            offset += size
+        self._offset = offset
+        self._buffer += b"".join(blobs.values())
         if len(self._buffer) >= _FLUSH:
             self._flush()
 
@@ -228,15 +261,14 @@ class PackWriter:
         except OSError as error:
             raise refusal(error, self.path) from None
         self._buffer = bytearray()
+        if self._offset - self._ahead >= _WRITE_AHEAD and (not self.syncs or self.syncs[-1].over):
+            self._ahead = self._offset
+            self.syncs.append(Task(_sync_and_close, os.dup(self._fd)))
 
     def finish(self) -> tuple[str, str]:
-        """Completes and syncs the file; its temporary path and the name it is to get."""
+        """Completes the file, which is not synced yet; its temporary path and the name it is to get."""
         self._buffer += fmt.tail(self.rows)
         self._flush()
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            raise refusal(error, self.path) from None
         self.close()
         return self.path, self._hasher.hexdigest() + SUFFIX
 

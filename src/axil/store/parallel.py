@@ -17,7 +17,7 @@ from axil.errors import AxilError
 Item = TypeVar("Item")
 
 in_worker = False
-"""Whether this process is a forked worker: it must not start threads of its own."""
+"""Whether this process is a forked worker: it has one core and must not start threads that compute."""
 
 # The numbers of all tasks lie in one pipe from the start; 1024 of them fit into any pipe (4 KiB).
 _MAX_TASKS = 1024
@@ -44,6 +44,11 @@ class Task:
         except BaseException as error:
             self._error = error
 
+    @property
+    def over(self) -> bool:
+        """Whether `wait` would return at once."""
+        return not self._thread.is_alive()
+
     def wait(self) -> None:
         self._thread.join()
         if self._error:
@@ -64,6 +69,7 @@ def run(
     *,
     many: int,
     chunk: int = _MIN_CHUNK,
+    count: Callable[[Sequence[Item]], int] = len,
     finish: Callable[[], object] | None = None,
     received: Callable[[Any], None] | None = None,
 ) -> Iterable[list[Any]]:
@@ -71,18 +77,19 @@ def run(
 
     From `many` items on, as many forked workers as there are cores share the pieces. `finish` is called once in each
     worker at its end and its answer handed to `received` here. Answers must be of types that `marshal` knows.
+    `count` tells the progress how much a piece is.
     An error in a worker is raised here after all workers have ended.
     """
     if len(items) < many or in_worker:
         answers = []
         for start in range(0, len(items), chunk):
             answers.append(work(items[start : start + chunk]))
-            progress.advance(len(answers[-1]))
+            progress.advance(count(items[start : start + chunk]))
         return answers
     size = max(chunk, -(-len(items) // _MAX_TASKS))
     pieces = [items[start : start + size] for start in range(0, len(items), size)]
     with _Crew(pieces, work, finish) as crew:
-        return crew.gather(progress, received)
+        return crew.gather(lambda number: progress.advance(count(pieces[number])), received)
 
 
 class _Crew:
@@ -143,7 +150,7 @@ class _Crew:
             os.close(pipe)
         self._pids, self._pipes = [], []
 
-    def gather(self, progress: Progress, received: Callable[[Any], None] | None) -> list[list[Any]]:
+    def gather(self, done: Callable[[int], None], received: Callable[[Any], None] | None) -> list[list[Any]]:
         answers: list[list[Any] | None] = [None] * len(self._pieces)
         for number, payload in _frames(self._pipes):
             if number == _FAILED:
@@ -153,7 +160,7 @@ class _Crew:
                     received(payload)
             else:
                 answers[number] = payload
-                progress.advance(len(self._pieces[number]))
+                done(number)
         return [answer for answer in answers if answer is not None]
 
 

@@ -61,7 +61,7 @@ class _Placer:
 
     def _place(self, oid: Oid, size: int, path: str, executable: bool) -> tuple[int, int, int, int]:
         self._count += 1
-        temporary = f"{os.path.dirname(path)}/{TEMPORARY_PREFIX}{os.getpid()}-{self._count}"
+        temporary = f"{path[: path.rindex('/')]}/{TEMPORARY_PREFIX}{os.getpid()}-{self._count}"
         found = self._store.packs.find(oid)
         try:
             if found:

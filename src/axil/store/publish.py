@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from axil.base.atomic import sync_folder
 from axil.base.hashing import Oid
 from axil.store.faults import refusal
+from axil.store.packs import PackWriter
+from axil.store.parallel import Task
 
 # From this many files on, one sync of the whole file system is cheaper than one per file.
 _SYNC_ALL_FROM = 16
 
 
 class Staged:
-    """What a batch has written so far under temporary names. Packs are synced, files not yet."""
+    """What a batch has written so far under temporary names; nothing of it is surely on the disk yet."""
 
-    __slots__ = ("files", "packs")
+    __slots__ = ("_ahead", "_syncs", "files", "packs")
 
     def __init__(self) -> None:
         self.packs: list[tuple[str, str]] = []
         """(temporary path, final name), in the order written: children before their trees."""
         self.files: list[tuple[Oid, str]] = []
+        self._syncs: list[Task] = []
+        self._ahead: set[str] = set()
+
+    def finish(self, writer: PackWriter) -> None:
+        """Takes over a pack that is complete."""
+        self.packs.append(writer.finish())
+        self._syncs += writer.syncs
+
+    def settle(self) -> None:
+        """Waits for what is being synced in the background. Raises `OSError` if the disk refused."""
+        while self._syncs:
+            self._syncs.pop().wait()
+
+    def sync_ahead(self, packs: Sequence[tuple[str, str]]) -> None:
+        """Takes over packs from a worker, and syncs them in the background while the caller goes on."""
+        self.packs += packs
+        self._ahead.update(path for path, _ in packs)
+        self._syncs += [Task(_sync_file, path) for path, _ in packs]
+
+    def sync_packs(self) -> None:
+        """Makes the contents of all packs durable. Raises `OSError`."""
+        self.settle()
+        for path, _ in self.packs:
+            if path not in self._ahead:
+                _sync_file(path)
 
 
 def publish(root: str, staged: Staged) -> None:
@@ -29,6 +57,7 @@ def publish(root: str, staged: Staged) -> None:
         if staged.files:
             sync_files([path for _, path in staged.files], root)
             _publish_files(os.path.join(root, "files"), staged.files)
+        staged.sync_packs()
         packs = os.path.join(root, "packs")
         for path, name in staged.packs:
             os.rename(path, os.path.join(packs, name))
@@ -62,11 +91,15 @@ def sync_files(paths: list[str], folder: str) -> None:
     if len(paths) >= _SYNC_ALL_FROM and sync_file_system(folder):
         return
     for path in paths:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync_file(path)
+
+
+def _sync_file(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_file_system(folder: str) -> bool:

@@ -21,6 +21,13 @@ class Squeezer:
         self._pause = 0
         self._skip = 0
 
+    def pauses(self, count: int) -> bool:
+        """Whether the next `count` objects are not even tried, which passes over them."""
+        if self._skip < count:
+            return False
+        self._skip -= count
+        return True
+
     def squeeze(self, data: bytes) -> bytes | None:
         """`data` compressed, or None if that saves less than a tenth (or is not tried).
 

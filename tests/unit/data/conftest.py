@@ -85,9 +85,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = hashing.read_stable
 
-    def watched(path: str, *rest: object) -> object:
-        names.append(os.path.basename(path))
-        return real(path, *rest)  # type: ignore[arg-type]
+    def watched(name: bytes, *rest: object) -> object:
+        names.append(os.path.basename(os.fsdecode(name)))
+        return real(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(hashing, "read_stable", watched)
     return names

@@ -243,26 +243,26 @@ def test_at_most_twenty_are_listed(world: World) -> None:
 
 def test_a_file_that_comes_and_goes_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.write({"data/a": "1", "data/b": "2"})
-    real, left = hashing.hash_files, [1]
+    real, left = hashing.hash_names, [1]
 
-    def vanish(paths: list[str], *rest: object) -> object:
+    def vanish(wanted: list[hashing.Names], *rest: object) -> object:
         if left[0]:
             left[0] -= 1
             os.unlink(world.root / "data/b")
-        return real(paths, *rest)  # type: ignore[arg-type]
+        return real(wanted, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(content, "hash_files", vanish)
+    monkeypatch.setattr(content, "hash_names", vanish)
     found = world.of()
     assert found is not None
     assert found.files == 1
     world.write({f"data/{number}": "x" for number in range(9)})
     left[0] = 9
 
-    def always(paths: list[str], *rest: object) -> object:
-        os.unlink(paths[0])
-        return real(paths, *rest)  # type: ignore[arg-type]
+    def always(wanted: list[hashing.Names], *rest: object) -> object:
+        os.unlink(os.path.join(wanted[0].folder, wanted[0].names[0]))
+        return real(wanted, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(content, "hash_files", always)
+    monkeypatch.setattr(content, "hash_names", always)
     with pytest.raises(Unsettled, match="cannot read data/"):
         world.of()
 

@@ -12,7 +12,18 @@ from tests.unit.data.conftest import World
 
 from axil.base.hashing import hash_bytes
 from axil.data.index import Update, WorkTreeIndex
-from axil.data.rows import SEGMENT_MAX, SEGMENT_MIN, ZERO_OID, Columns, Folder, Known, Segment, Summary, pack_stat
+from axil.data.rows import (
+    SEGMENT_MAX,
+    SEGMENT_MIN,
+    ZERO_OID,
+    Columns,
+    Folder,
+    Known,
+    Segment,
+    Summary,
+    pack_stat,
+    settle_stats,
+)
 from axil.formats.pointer import Pointer
 from axil.formats.tree import FILE
 
@@ -103,6 +114,13 @@ def test_an_entry_as_young_as_the_look_never_compares_equal() -> None:
     assert pack_stat(1, 2, 3, 4, 4) == pack_stat(1, 2, 3, 4, 99)
     assert pack_stat(1, 2, 3, 4, 3) != pack_stat(1, 2, 3, 4, 4)
     assert pack_stat(1, 9, 3, 4, 4) == pack_stat(1, 9, 3, 4, 99)
+
+
+def test_a_column_of_stats_follows_the_same_rule() -> None:
+    old, young = pack_stat(1, 2, 3, 4, 99), pack_stat(1, 2, 5, 4, 99)
+    assert settle_stats(old + young, 6) == old + young
+    assert settle_stats(old + young, 5) == old + pack_stat(1, 2, 5, 4, 5)
+    assert settle_stats(b"", 5) == b""
 
 
 def test_tracked_and_cached_values(tmp_path: Path) -> None:

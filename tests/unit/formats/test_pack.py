@@ -19,7 +19,7 @@ NONCE = bytes(range(16))
 def build(objects: list[bytes], kind: int = BLOB) -> bytes:
     body, rows = pack.header(NONCE), {}
     for data in objects:
-        rows[hash_bytes(data)] = pack.row(Location(len(body), len(data), len(data), kind, RAW))
+        rows[hash_bytes(data)] = pack.row(len(body), len(data), len(data), pack.flags(kind, RAW))
         body += data
     return body + pack.tail(rows)
 
@@ -64,9 +64,9 @@ def test_a_match_across_two_entries_is_none() -> None:
     first, second = b"\x07" + b"a" * 15 + b"\x07" + b"b" * 15, b"\x07" + b"c" * 31
     astride = first[16:] + second[:16]
     assert astride in first + second
-    rows = {oid: pack.row(Location(32, 0, 0, BLOB, RAW)) for oid in (first, second)}
+    rows = {oid: pack.row(32, 0, 0, pack.flags(BLOB, RAW)) for oid in (first, second)}
     assert opened(pack.header(NONCE) + pack.tail(rows)).find(astride) == -1
-    rows[astride] = pack.row(Location(32, 0, 0, TREE, RAW))
+    rows[astride] = pack.row(32, 0, 0, pack.flags(TREE, RAW))
     table = opened(pack.header(NONCE) + pack.tail(rows))
     assert table.oids() == [first, astride, second]
     assert table.location(table.find(astride)).type == TREE
@@ -99,7 +99,8 @@ def test_cut_anywhere_is_noticed() -> None:
     ],
 )
 def test_locations_that_cannot_be_are_damaged(location: Location, words: str) -> None:
-    table = opened(pack.header(NONCE) + pack.tail({hash_bytes(b""): pack.row(location)}))
+    row = pack.row(*location[:3], pack.flags(*location[3:]))
+    table = opened(pack.header(NONCE) + pack.tail({hash_bytes(b""): row}))
     with pytest.raises(Damaged) as error:
         table.location(0)
     assert words in error.value.why

@@ -158,3 +158,19 @@ def test_double_names_are_refused_even_at_a_cut() -> None:
     for row in rows[::50]:
         with pytest.raises(BadInput):
             tree.split([*rows, row._replace(kind=DIR[0])])
+
+
+def test_changed_entries_are_found_in_any_column() -> None:
+    rows = [entry(b"%06d" % number) for number in range(100)]
+    edits = {
+        0: rows[0]._replace(oid=bytes(32)),
+        17: rows[17]._replace(size=9),
+        31: rows[31]._replace(kind=EXEC[0]),
+        32: rows[32]._replace(kind=EXEC[0], size=9, oid=bytes(32)),
+        99: rows[99]._replace(size=0, oid=bytes(32)),
+    }
+    for chosen in (edits, {17: edits[17]}, {31: edits[31]}, {}):
+        new = [chosen.get(number, row) for number, row in enumerate(rows)]
+        found = tree.changed(tree.encode(rows), tree.encode(new))
+        assert found == (0, [rows[at] for at in chosen], list(chosen.values()))
+    assert tree.changed(tree.encode([]), tree.encode([])) == (0, [], [])

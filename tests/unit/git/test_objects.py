@@ -12,7 +12,7 @@ from tests.conftest import Repo
 
 from axil.errors import BadInput, Damaged, GitFailed
 from axil.git import objects
-from axil.git.catfile import CatFile, TreeEntry, parse_tree
+from axil.git.catfile import CatFile, TreeEntry, parse_tree, read_blobs
 from axil.git.refs import LostRace, list_refs
 
 AUTHOR = "Ada Test <ada@example.com>"
@@ -78,6 +78,16 @@ def test_cat_file_sees_objects_made_later(repo: Repo) -> None:
         assert reader.blob("HEAD:b") is None
         repo.commit({"b": "2"})
         assert reader.blob("HEAD:b") == b"2"
+
+
+def test_read_blobs_of_a_few_names_or_many(repo: Repo) -> None:
+    repo.commit({"a": "text\n", "b": "", "new\nline": "odd"})
+    specs = ["HEAD:a", "HEAD:none", "HEAD:b", "HEAD", "HEAD:a"]
+    found = [b"text\n", None, b"", None, b"text\n"]
+    assert read_blobs(repo.git, specs) == found
+    assert read_blobs(repo.git, specs * 200) == found * 200
+    assert read_blobs(repo.git, ["HEAD:new\nline"]) == [b"odd"]
+    assert read_blobs(repo.git, []) == []
 
 
 def test_read_many_does_not_block_on_full_pipes(repo: Repo) -> None:

@@ -21,7 +21,7 @@ from axil.journal.journal import Journal
 from axil.pipeline.graph import build
 from axil.pipeline.load import load_params, load_project
 from axil.pipeline.planner import Planner
-from axil.runs.events import RunEvent, StageFinished, ignore
+from axil.runs.events import CurrentStage, RunEvent, StageFinished, ignore
 from axil.runs.execute import Handles, Outcome, Request, execute
 from axil.store import Store
 
@@ -92,7 +92,7 @@ class Bench:
         handles = self.handles(on_event, force)
         return execute(handles, request, snapshot=lambda: snapshot_tree(git, head(git)).tree, **options)
 
-    def stages(self) -> dict[str, StageRecord]:
+    def stages(self) -> dict[str, StageRecord | CurrentStage]:
         """What the last run's events said became of each stage."""
         return {event.stage: event.record for event in self.events if isinstance(event, StageFinished)}
 

@@ -11,7 +11,7 @@ import pytest
 from axil.base import processes
 from axil.errors import BadInput, Blocked
 from axil.runs import rundir
-from axil.runs.events import RunEnded, RunStarted, StageLine, StageStarted
+from axil.runs.events import NothingToDo, RunEnded, RunStarted, StageLine, StageStarted
 
 CHAIN = """
 [stages.a]
@@ -55,7 +55,8 @@ def test_a_run_with_nothing_to_do_leaves_no_trace(bench):
     assert not outcome.recorded
     assert states(bench) == {"a": "current", "b": "current"}
     assert len(bench.recorded()) == 1
-    assert outcome.run.stages[0].source == bench.recorded()[0].id
+    assert isinstance(outcome.run, NothingToDo)
+    assert outcome.run.record().stages[0].source == bench.recorded()[0].id
 
 
 def test_a_message_makes_a_record_even_then(bench):

@@ -14,11 +14,12 @@ import pytest
 
 from axil.base.hashing import hash_bytes
 from axil.errors import AxilError, BadInput, Damaged, NotFound, UsageError
-from axil.formats.tree import FILE, Entry
-from axil.store import Saved, Store
+from axil.formats.tree import FILE, Columns, Entry
+from axil.store import Saved, Store, packs
 from axil.store.files import FIXED_MTIME_NS
 from axil.store.hashing import FORK_FROM, LARGE, hash_files
 from axil.store.packs import PackWriter
+from axil.store.verify import verify
 
 
 @pytest.fixture
@@ -163,6 +164,64 @@ def test_differing_reads_only_what_differs(store: Store, monkeypatch: pytest.Mon
 def test_put_tree_refuses_bad_names(store: Store) -> None:
     with store.batch() as batch, pytest.raises(BadInput):
         batch.put_tree([leaf(b"..")])
+
+
+def test_a_directory_in_columns_is_the_same_directory(store: Store) -> None:
+    rows = [leaf(b"%06d" % number) for number in range(3000)]
+    with store.batch() as batch:
+        assert batch.put_columns(Columns.of(rows)) == batch.put_tree(rows)
+        with pytest.raises(BadInput):
+            batch.put_columns(Columns.of([rows[1], rows[0]]))
+
+
+def test_packs_that_are_asked_in_turn_are_all_found(store: Store) -> None:
+    oids = [put(store, b"%d" % number)[0] for number in range(5)]
+    reader = Store(store.root)
+    assert [reader.read(oid) for oid in oids * 2] == [b"%d" % number for number in range(5)] * 2
+    assert len(reader.packs._recent) == 5
+    assert reader.missing([*oids, bytes(32)]) == {bytes(32)}
+
+
+def test_what_the_disk_refuses_in_the_background_is_told_at_the_commit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "_WRITE_AHEAD", 1 << 20)
+    real = os.fsync
+    refused: list[int] = []
+
+    def fsync(fd: int) -> None:
+        if not refused:
+            refused.append(fd)
+            raise OSError(errno.EIO, "Input/output error")
+        real(fd)
+
+    with store.batch() as batch:
+        for number in range(40):
+            batch.put_bytes(os.urandom(100_000) + b"%d" % number)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            batch.put_bytes(os.urandom(120_000))
+            for _ in range(40):
+                batch.put_bytes(os.urandom(100_000))
+            with pytest.raises(AxilError, match="writing failed"):
+                batch.commit()
+    assert refused
+    assert store.usage().packs == 0
+
+
+@pytest.mark.parametrize("squeezable", [False, True])
+def test_blobs_kept_as_they_are_and_squeezed_ones_stand_side_by_side(
+    store: Store, tmp_path: Path, squeezable: bool
+) -> None:
+    paths = files(tmp_path / "in", FORK_FROM + 100, 400)
+    for path in paths[: 0 if squeezable else len(paths) - 50]:
+        Path(path).write_bytes(os.urandom(300))
+    Path(paths[9]).write_bytes(Path(paths[8]).read_bytes())
+    with store.batch() as batch:
+        answers = [saved(answer) for answer in batch.put_files(paths)]
+        batch.commit()
+    assert all(store.read(answer.oid) == Path(path).read_bytes() for path, answer in zip(paths, answers, strict=True))
+    assert verify(store).faults == ()
 
 
 def files(folder: Path, count: int, size: int = 100) -> list[str]:

@@ -23,11 +23,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
+    project = face.project(_load)
     from axil.actions.add import add
 
     paths = [face.path(path) for path in args.paths]
-    face.show(add(face.project(), paths, progress=face.progress()), render)
+    face.show(add(project, paths, progress=face.progress()), render)
     return 0
+
+
+def _load() -> None:
+    import axil.actions.add
+    import axil.store.batch  # noqa: F401
 
 
 def render(face: Face, values: tuple[Added, ...]) -> None:

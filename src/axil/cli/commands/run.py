@@ -13,7 +13,16 @@ from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
 from axil.cli.options import add_dry_run, add_force, add_jobs, add_json, add_message, add_set, add_stages
 from axil.cli.style import safe
-from axil.runs.events import RunEnded, RunStarted, StageFinished, StageLine, StageStarted, Stopping
+from axil.runs.events import (
+    CurrentStage,
+    NothingToDo,
+    RunEnded,
+    RunStarted,
+    StageFinished,
+    StageLine,
+    StageStarted,
+    Stopping,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +66,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         on_event=view.tell,
         progress=face.progress(),
     )
-    face.show(value, render)
+    face.show(value._replace(run=value.record) if face.json else value, render)
     return EXIT_CODES.get(value.run.state, 1)
 
 
@@ -79,7 +88,7 @@ def render(face: Face, value: RunResult) -> None:
         face.note(f"{path} had edits that exist nowhere else: they were saved first; axil undo brings them back")
     if not run.stages:
         _no_stages(face)
-    elif not value.recorded:
+    elif isinstance(run, NothingToDo):
         face.line("nothing to do: every output is up to date")
     else:
         _summary(face, run)
@@ -126,7 +135,7 @@ class _View:
             case RunEnded():
                 self.progress.end()
 
-    def _finished(self, stage: str, record: StageRecord) -> None:
+    def _finished(self, stage: str, record: StageRecord | CurrentStage) -> None:
         self.progress.advance()
         words = [record.reason]
         if record.state in ("succeeded", "failed", "stopped"):

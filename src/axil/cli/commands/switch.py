@@ -24,10 +24,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
+    project = face.project(_load)
     from axil.actions.switch import switch
 
-    face.show(switch(face.project(), args.name, force=args.force, progress=face.progress()), render)
+    face.show(switch(project, args.name, force=args.force, progress=face.progress()), render)
     return 0
+
+
+def _load() -> None:
+    import axil.actions.switch
+    import axil.store.place  # noqa: F401
 
 
 def render(face: Face, value: Switched) -> None:
