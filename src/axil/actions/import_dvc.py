@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from axil.actions.import_dvc_data import Located, fetch, locate, refuse_edits, store
 from axil.actions.moving import refuse_during_run
@@ -22,9 +22,12 @@ from axil.formats.project_text import render as render_project
 from axil.git.commits import commit_tree, identity
 from axil.git.refs import BRANCHES, Head
 from axil.git.repository import discover_with_head
-from axil.imports.dvc.files import MAX_BYTES, Config, config
-from axil.imports.dvc.project import Data, Row, Translation, read_project
+from axil.imports.dvc.cache import files_of, listed
+from axil.imports.dvc.files import MAX_BYTES, Config, Out, config
+from axil.imports.dvc.project import Data, Translation, read_project
 from axil.imports.dvc.remotes import local_folder
+from axil.imports.dvc.sections import Row
+from axil.imports.dvc.stages import InGit
 from axil.journal.operations import RefMove
 from axil.pipeline.graph import build, check_tracked
 from axil.project import Project
@@ -48,7 +51,7 @@ class Imported(NamedTuple):
 class _Source(NamedTuple):
     """The DVC project as it lies in the work tree."""
 
-    names: tuple[str, ...]
+    git: InGit
     config: Config
     caches: tuple[str, ...]
     remotes: tuple[str, ...]
@@ -77,8 +80,14 @@ def import_dvc(
     check_new_name(project, branch)
     os.makedirs(project.home, exist_ok=True)
     name = os.path.basename(project.root)
-    found = read_project(source.names, lambda path: _read(project, path), source.config, name)
-    wanted, refused = _wanted(project, found, set(source.names))
+    found = read_project(
+        source.git,
+        lambda path: _read(project, path),
+        source.config,
+        name,
+        lambda out: _files_in(project, out, source.caches),
+    )
+    wanted, refused = _wanted(project, found, source.git)
     located = _locate(project, source, wanted, fetching and not dry_run, progress)
     here = [one for one in located if not one.missing]
     refuse_edits(located)
@@ -91,13 +100,15 @@ def import_dvc(
     kept = {*missing, *(data.source for data in found.data if data not in wanted)}
     spent = (*found.spent, *(data.source for data in wanted if data.source not in kept))
     pointers = store(project, here, progress)
-    made = _commit(project, commit, found, pointers, spent, source.names)
+    made = _commit(project, commit, found, pointers, spent, source.git)
     return _go(project, Imported(branch, before, made, False, rows, missing), pointers, commit, progress)
 
 
 def _source(project: Project) -> _Source:
     """What git has of the project. Raises `NotFound` if it is none of DVC's, `BadInput` if it is one of axil's."""
-    names = tuple(project.git.fields("ls-files", "-z", "--full-name"))
+    entries = [entry.partition("\t")[::2] for entry in project.git.fields("ls-files", "-z", "--stage", "--full-name")]
+    names = [name for _, name in entries]
+    links = [name for facts, name in entries if facts.startswith("120000")]
     if FILE in names or os.path.lexists(project.path(FILE)):
         raise BadInput(f"there is an {FILE} already", f"{project.root} is an axil project", "go to a branch without it")
     folders = sorted({posixpath.dirname(name) for name in names if name.endswith(".dvc/config")}, key=len)
@@ -116,7 +127,7 @@ def _source(project: Project) -> _Source:
             cache = os.path.join(project.environ.get("HOME", "~"), cache[2:])
         caches.append(os.path.normpath(os.path.join(project.root, folder, cache)))
     local = (local_folder(settings[0], name, project.root) for name in settings[0].remotes)
-    return _Source(names, settings[0], tuple(caches), tuple(folder for folder in local if folder))
+    return _Source(InGit(names, links), settings[0], tuple(caches), tuple(folder for folder in local if folder))
 
 
 def _clean(project: Project, source: _Source) -> tuple[str, str]:
@@ -169,11 +180,21 @@ def _read(project: Project, path: str) -> bytes | None:
     return data
 
 
+def _files_in(project: Project, out: Out, caches: Sequence[str]) -> Collection[str] | None:
+    """The files in the folder `out`, from DVC's cache or from the work tree if it is unchanged."""
+    if not out.folder or not out.md5:
+        return None
+    try:
+        return files_of(out, caches) or listed(project.path(out.path), out.md5, old_hash=out.old_hash)
+    except BadInput:
+        return None
+
+
 def _text(project: Project, path: str) -> str:
     return (_read(project, path) or b"").decode("utf-8", "replace")
 
 
-def _wanted(project: Project, found: Translation, in_git: set[str]) -> tuple[list[Data], list[Row]]:
+def _wanted(project: Project, found: Translation, git: InGit) -> tuple[list[Data], list[Row]]:
     """The data to take, and rows for what cannot be taken."""
     wanted: dict[str, Data] = {}
     rows = []
@@ -192,7 +213,7 @@ def _wanted(project: Project, found: Translation, in_git: set[str]) -> tuple[lis
             why = f"it lies inside {outer}, which is tracked too"
         elif path in makers or nested_in(path, makers):
             why = f"stage {makers.get(path) or makers[nested_in(path, makers)]} makes it"
-        elif path in in_git or any(name.startswith(f"{path}/") for name in in_git):
+        elif git.has(path):
             why = "git has it; axil tracks only what git leaves out"
         elif not data.out.md5:
             why = "DVC noted no md5 for it (a version of an object elsewhere): get it, then axil add it"
@@ -234,9 +255,8 @@ def _data_rows(wanted: Sequence[Data], located: Sequence[Located]) -> list[Row]:
         remarks += data.out.remarks
         if one.missing:
             what = "its list of files is" if not one.files else f"{one.missing} of its files are"
-            what = what if data.out.folder else "it is"
-            why = f"{what} neither in the work tree nor in DVC's cache: dvc fetch {data.source}, or import with --fetch"
-            rows.append(Row("data", data.source, "", (why, *remarks)))
+            why = f"{what if data.out.folder else 'it is'} neither in the work tree nor in DVC's cache"
+            rows.append(Row("data", data.source, "", ("; ".join([why, *remarks]),)))
         else:
             rows.append(Row("data", data.source, pointer_path(data.out.path), tuple(remarks)))
     return rows
@@ -248,7 +268,7 @@ def _commit(
     found: Translation,
     pointers: Mapping[str, Pointer],
     spent: Sequence[str],
-    names: Sequence[str],
+    git: InGit,
 ) -> str:
     """The commit with the translated project, on top of `base`; no ref points at it yet."""
     from axil.git.trees import changed_tree
@@ -262,10 +282,11 @@ def _commit(
     files |= {pointer_path(path): render(pointer) for path, pointer in pointers.items()}
     outs = [path for stage in found.file.stages.values() for path in stage.outs]
     made = [path for stage in found.file.stages.values() for path in stage.made]
-    gone = [name for name in names if name in outs or nested_in(name, set(outs))]
-    files |= _ignores(project, list(pointers), [*made, *pointers], set(gone) & set(outs))
+    gone = [name for name in git.names if name in outs or nested_in(name, set(outs))]
+    made = [path for path in made if not git.link_above(posixpath.dirname(path))]
+    files |= _ignores(project, list(pointers), [*made, *pointers], {path for path in outs if git.has(path)})
     empty = [path for path, data in files.items() if not data]
-    deletes = [*spent, *gone, *(path for path in empty if path in names)]
+    deletes = [*spent, *gone, *(path for path in empty if path in git.names)]
     files = {path: data for path, data in files.items() if data}
     from axil.git.worktree import tracked
 

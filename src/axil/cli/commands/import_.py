@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from axil.actions.import_dvc import Imported
     from axil.cli.face import Face
+    from axil.imports.dvc.sections import Row
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,14 +50,11 @@ def render(face: Face, value: Imported) -> None:
     columns = [Column("DVC", flexible=True), Column("", drop=2), Column("axil", flexible=2)]
     done = [row for row in value.rows if row.became]
     table(face, columns, [[Cell(row.source), Cell(row.kind, "dim"), Cell(row.became, "green")] for row in done])
-    left = [row for row in value.rows if not row.became]
-    for title, rows in (("to know", done), ("not translated", left)):
+    for title, rows in (("to know", done), ("not translated", [row for row in value.rows if not row.became])):
         if any(row.remarks for row in rows):
             face.line()
             face.line(style.bold(title))
-        for row in rows:
-            for remark in row.remarks:
-                face.line(f"  {safe(row.source)}: {style.dim(safe(remark))}")
+            render_remarks(face, rows)
     face.line()
     if value.dry_run:
         face.line(f"the branch {style.bold(safe(value.branch))} would be made; nothing was changed")
@@ -64,6 +62,18 @@ def render(face: Face, value: Imported) -> None:
     face.line(f"on {style.bold(safe(value.branch))}{style.dim(f', imported from {safe(value.before)}')}")
     if value.missing:
         face.warn(f"the data of {fmt.count(len(value.missing), '.dvc file')} is not here; they stay as they are")
+        face.note("to bring it: axil undo && axil import dvc --fetch   (or first: dvc fetch)")
     if value.message:
         face.warn(safe(value.message))
     face.hint("axil run runs every stage once: DVC's results have no record of the code that made them")
+
+
+def render_remarks(face: Face, rows: list[Row]) -> None:
+    """Every remark with what it is about; what a loop's stages have in common is said once."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        for remark in row.remarks:
+            about.setdefault(remark, []).append(row.source)
+    for remark, sources in about.items():
+        more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+        face.line(f"  {safe(sources[0])}{more}: {face.style.dim(safe(remark))}")

@@ -110,10 +110,13 @@ class Template:
             table = data_table(definition, name)
             if "matrix" in table:
                 rest = {key: value for key, value in table.items() if key != "matrix"}
-                yield from self._each(name, rest, _matrix(resolve(table["matrix"], self.names.scope), self.names))
+                axes = resolve(table["matrix"], self.names.scope)
+                yield from self._each(name, rest, _matrix(axes, table["matrix"], self.names))
             elif "foreach" in table:
                 loop = resolve(table["foreach"], self.names.scope)
-                yield from self._each(name, data_table(table.get("do"), f"{name}.do"), _foreach(loop, self.names))
+                yield from self._each(
+                    name, data_table(table.get("do"), f"{name}.do"), _foreach(loop, table["foreach"], self.names)
+                )
             else:
                 yield self._one(name, table, self.names)
         except Unresolved as error:
@@ -154,25 +157,34 @@ def data_table(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
-def _foreach(loop: Any, names: _Names) -> Iterator[tuple[str, _Names]]:
+def _foreach(loop: Any, written: Any, names: _Names) -> Iterator[tuple[str, _Names]]:
+    """(key, names) of every round; `written` is `loop` as it stands in the file."""
     if isinstance(loop, dict):
         for key, value in loop.items():
             yield to_text(key), names.with_values({"item": value, "key": to_text(key)})
     elif isinstance(loop, list):
         nested = any(isinstance(value, list | dict) for value in loop)
         for number, value in enumerate(loop):
-            yield str(number) if nested else to_text(value), names.with_values({"item": value})
+            yield str(number) if nested else _word(value, written, number), names.with_values({"item": value})
     else:
         raise Unresolved("`foreach` is neither a list nor a table")
 
 
-def _matrix(axes: Any, names: _Names) -> Iterator[tuple[str, _Names]]:
+def _matrix(axes: Any, written: Any, names: _Names) -> Iterator[tuple[str, _Names]]:
+    """(key, names) of every combination; `written` is `axes` as they stand in the file."""
     if not isinstance(axes, dict) or not all(isinstance(values, list) for values in axes.values()):
         raise Unresolved("`matrix` is not a table of lists")
     for combination in itertools.product(*(enumerate(values) for values in axes.values())):
         item, words = {}, []
         for axis, (number, value) in zip(axes, combination, strict=True):
             item[axis] = value
-            words.append(f"{axis}{number}" if isinstance(value, list | dict) else to_text(value))
+            nested = isinstance(value, list | dict)
+            words.append(f"{axis}{number}" if nested else _word(value, written.get(axis), number))
         key = "-".join(words)
         yield key, names.with_values({"item": item, "key": key})
+
+
+def _word(value: Any, written: Any, number: int) -> str:
+    """`value` as part of a stage's name: DVC writes `true` if it stands in dvc.yaml, `True` if it is interpolated."""
+    source = written[number] if isinstance(written, list) else written
+    return str(value) if isinstance(source, str) else to_text(value)

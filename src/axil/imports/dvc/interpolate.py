@@ -51,7 +51,8 @@ def resolve(value: Any, scope: Scope, *, key: str = "", style: Mapping[str, str]
     """
     if isinstance(value, dict):
         return {
-            _named(resolve(name, scope)): resolve(item, scope, key=key, style=style) for name, item in value.items()
+            _named(resolve(name, scope, key=key, style=style)): resolve(item, scope, key=key, style=style)
+            for name, item in value.items()
         }
     if isinstance(value, list):
         return [resolve(item, scope, key=key, style=style) for item in value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from axil.base.light import Any, NamedTuple
 from axil.errors import BadInput
@@ -15,21 +15,14 @@ from axil.imports.dvc.expand import DEFAULT_PARAMS, Resolved, Template
 from axil.imports.dvc.files import Config, Out, project_path
 from axil.imports.dvc.interpolate import Unresolved
 from axil.imports.dvc.remotes import remotes
-from axil.imports.dvc.stages import Params, Translated, free_name, is_metrics, translate
+from axil.imports.dvc.sections import Row, Sections
+from axil.imports.dvc.stages import InGit, Params, Translated, free_name, translate
+
+Listing = Callable[[Out], "Collection[str] | None"]
+"""Gives the files (paths inside) that a folder had, None if that is not known."""
 
 Read = Callable[[str], "bytes | None"]
 """Gives the bytes of a file of the project, None if it is not there; raises `BadInput` for links and the like."""
-
-
-class Row(NamedTuple):
-    """One thing of the DVC project and what became of it."""
-
-    kind: str
-    """stage, data, remote or setting."""
-    source: str
-    became: str
-    """"" if nothing: then the remarks say why."""
-    remarks: tuple[str, ...] = ()
 
 
 class Data(NamedTuple):
@@ -57,55 +50,18 @@ class Translation(NamedTuple):
     """Output -> its content as dvc.lock has it."""
 
 
-class _Sections:
-    """The metrics and plots named at the top of dvc.yaml files."""
-
-    def __init__(self) -> None:
-        self.paths: dict[str, str] = {}
-        """Path -> metrics or plots."""
-        self.rows: list[Row] = []
-
-    def read(self, template: Template, source: str) -> None:
-        for name in ("metrics", "plots", "params"):
-            try:
-                items = template.section(name)
-            except Unresolved as error:
-                self.rows.append(Row("setting", f"{source}: {name}", "", (str(error),)))
-                continue
-            for path, options in [pair for item in items for pair in _plots(item)]:
-                self._take(name, path, options, template.folder, source)
-        for name in ("artifacts", "datasets"):
-            if value := template.data.get(name):
-                names = ", ".join(map(str, list(value)[:6])) if isinstance(value, dict) else str(len(value))
-                self.rows.append(Row("setting", f"{source}: {name}", "", (f"axil has no {name}: {names}",)))
-
-    def _take(self, name: str, path: Any, options: Mapping[str, Any], folder: str, source: str) -> None:
-        try:
-            whole = project_path(folder, path)
-        except ValueError as error:
-            self.rows.append(Row("setting", f"{source}: {name}", "", (f"{path}: {error}",)))
-            return
-        if name == "params":
-            return
-        self.paths.setdefault(whole, name)
-        if options:
-            why = f"axil draws tables by itself; not carried over: {', '.join(sorted(map(str, options)))}"
-            self.rows.append(Row("setting", f"{source}: plot {path}", "", (why,)))
-
-
 class _Reader:
     """Reads everything of DVC's once."""
 
-    def __init__(self, names: Sequence[str], read: Read, config: Config) -> None:
-        self.names, self.read, self.config = names, read, config
-        self.folders = {"/".join(name.split("/")[:end]) for name in names for end in range(1, name.count("/") + 2)}
+    def __init__(self, git: InGit, read: Read, config: Config) -> None:
+        self.git, self.names, self.read, self.config = git, sorted(git.names), read, config
         self.loaded: dict[str, dict[str, Any] | None] = {}
         self.rows: list[Row] = []
         self.stages: list[tuple[Resolved, str, str]] = []
         """(stage, folder, file)."""
         self.data: list[Data] = []
         self.locked: dict[str, Out] = {}
-        self.sections = _Sections()
+        self.sections = Sections()
         self.kept: set[str] = set()
         """DVC's files that must stay: not everything in them was translated."""
 
@@ -147,11 +103,8 @@ class _Reader:
         folder = posixpath.dirname(name)
         template = Template(files.table(self._bytes(name), name), folder, self.load, self.config.parsing)
         self.stages += [(stage, folder, name) for stage in template.stages()]
-        before = len(self.sections.rows)
-        self.sections.read(template, name)
-        if any(template.data.get(key) for key in ("artifacts", "datasets")):
+        if not self.sections.read(template, name):
             self.kept.add(name)
-            self.sections.rows[before:] = [*self.sections.rows[before:]]
 
     def _tracked(self, name: str) -> None:
         found = files.dvc_file(self._bytes(name), name)
@@ -162,9 +115,6 @@ class _Reader:
         if found.stage is not None:
             base = posixpath.basename(name).removesuffix(".dvc")
             self.stages.append((Resolved(base, _old_stage(found.stage), {}), posixpath.dirname(name), name))
-
-    def git_has(self, path: str) -> bool:
-        return path in self.folders
 
     def params(self) -> Params:
         """The params file that most stages use; the one at the root if there is a choice."""
@@ -186,9 +136,9 @@ class _Reader:
             return Params("", {})
 
 
-def read_project(names: Sequence[str], read: Read, config: Config, name: str) -> Translation:
-    """The DVC project that has the files `names` in git, called `name`. Raises nothing for what is wrong in it."""
-    reader = _Reader(names, read, config)
+def read_project(git: InGit, read: Read, config: Config, name: str, listing: Listing) -> Translation:
+    """The DVC project that git has, called `name`. Raises nothing for what is wrong in it."""
+    reader = _Reader(git, read, config)
     reader.everything()
     params = reader.params()
     stages: dict[str, Stage] = {}
@@ -200,7 +150,7 @@ def read_project(names: Sequence[str], read: Read, config: Config, name: str) ->
             ".".join(filter(None, (*folder.split("/"), resolved.name))) if often[resolved.name] > 1 else resolved.name
         )
         became = free_name(whole, stages)
-        done: Translated = translate(resolved, folder, became, params, reader.git_has)
+        done: Translated = translate(resolved, folder, became, params, git)
         if done.stage is None:
             reader.kept.add(source)
         else:
@@ -208,8 +158,10 @@ def read_project(names: Sequence[str], read: Read, config: Config, name: str) ->
             if done.comments:
                 comments[became] = done.comments
         rows.append(Row("stage", f"{source}: {resolved.name}", became if done.stage else "", done.remarks))
-    stages = _with_sections(stages, reader.sections)
-    explicit = params.path if params.path and not _found_alone(params.path, names) else ""
+    stages = reader.sections.applied(
+        stages, lambda path: listing(reader.locked[path]) if path in reader.locked else None
+    )
+    explicit = params.path if params.path and not _found_alone(params.path, git.names) else ""
     made = list(remotes(config))
     urls = {one.name: {"url": one.url} for one in made if one.name}
     file = ProjectFile(name=name, stages=stages, remotes=urls, params_file=explicit)
@@ -226,31 +178,6 @@ def read_project(names: Sequence[str], read: Read, config: Config, name: str) ->
     )
 
 
-def _with_sections(stages: dict[str, Stage], sections: _Sections) -> dict[str, Stage]:
-    """`stages` in which outputs that are named as metrics or plots at the top of dvc.yaml are just that."""
-    makers = {path: stage.name for stage in stages.values() for path in stage.made}
-    for path, kind in sections.paths.items():
-        if path in makers:
-            stage = stages[makers[path]]
-            if path in stage.outs and (kind == "plots" or is_metrics(path)):
-                outs = tuple(out for out in stage.outs if out != path)
-                stage = stage._replace(outs=outs)
-                if kind == "plots":
-                    stage = stage._replace(plots=(*stage.plots, path))
-                else:
-                    stage = stage._replace(metrics=(*stage.metrics, path))
-                stages[stage.name] = stage
-            continue
-        above = path
-        while (above := posixpath.dirname(above)) and above not in makers:
-            continue
-        if kind == "metrics":
-            where = f"it is inside {above}, one output of stage {makers[above]}" if above else "no stage makes it"
-            hint = f"name the files of {above} one by one, this one under metrics" if above else "name it under metrics"
-            sections.rows.append(Row("setting", f"metrics {path}", "", (f"{where}; {hint} in axil.toml",)))
-    return stages
-
-
 def _settings(reader: _Reader, params: Params) -> Iterator[Row]:
     config = reader.config
     if config.secret:
@@ -264,7 +191,7 @@ def _settings(reader: _Reader, params: Params) -> Iterator[Row]:
             if patterns := [line for line in lines if line.strip() and not line.startswith("#")]:
                 yield Row("setting", name, "", (f"axil has no such list; it says: {', '.join(patterns[:5])}",))
     if params.path and params.path in reader.names:
-        yield Row("setting", params.path, params.path, ("stays as it is",))
+        yield Row("setting", params.path, params.path)
 
 
 def _spent(reader: _Reader) -> Iterator[str]:
@@ -292,21 +219,6 @@ def _params_files(definition: Mapping[str, Any]) -> Iterator[str]:
             yield DEFAULT_PARAMS
         elif isinstance(item, dict):
             yield from (str(file) for file, keys in item.items() if keys)
-
-
-def _plots(item: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
-    """(path, how it is drawn) of an entry of `plots` or `metrics`; a plot may have a name and its files under `y`."""
-    if not isinstance(item, dict):
-        yield item, {}
-        return
-    for name, options in item.items():
-        table = options if isinstance(options, dict) else {}
-        files_of_y = table.get("y")
-        if isinstance(files_of_y, dict):
-            rest = {key: value for key, value in table.items() if key != "y"}
-            yield from ((path, rest) for path in files_of_y)
-        else:
-            yield name, table
 
 
 def _old_stage(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from axil.base.light import Any, NamedTuple
 from axil.formats.params import Flat
@@ -42,6 +42,27 @@ class Params(NamedTuple):
     flat: Flat
 
 
+class InGit:
+    """What git has of the project."""
+
+    def __init__(self, names: Iterable[str], links: Iterable[str]) -> None:
+        """`names` are git's files, `links` those of them that are symbolic links."""
+        self.names, self.links = frozenset(names), frozenset(links)
+        self._folders = {
+            "/".join(name.split("/")[:end]) for name in self.names for end in range(1, name.count("/") + 2)
+        }
+
+    def has(self, path: str) -> bool:
+        """Whether `path` is in git, or something in it is."""
+        return path in self._folders
+
+    def link_above(self, path: str) -> str:
+        """The link that `path` is or lies behind, or ""."""
+        while path and path not in self.links:
+            path = posixpath.dirname(path)
+        return path
+
+
 class Translated(NamedTuple):
     """A stage (None if it cannot be translated: the last remark says why) and what is to be said about it."""
 
@@ -56,8 +77,8 @@ class Untranslatable(ValueError):
 
 
 class _Stage:
-    def __init__(self, resolved: Resolved, folder: str, params: Params) -> None:
-        self.definition, self.params = resolved.definition, params
+    def __init__(self, resolved: Resolved, folder: str, params: Params, git: InGit) -> None:
+        self.definition, self.params, self.git = resolved.definition, params, git
         self.remarks: list[str] = []
         try:
             self.cwd = project_path(folder, to_text(resolved.definition.get("wdir") or "."), root_ok=True)
@@ -81,6 +102,9 @@ class _Stage:
         for key in made:
             for path, options in self.paths(key):
                 if any(path in known for known in made.values()):
+                    continue
+                if link := self.git.link_above(path):
+                    self.remarks.append(f"left out of {key}: {path}: {link} is a link, and axil writes through none")
                     continue
                 place = "outs" if key == "metrics" and not is_metrics(path) else key
                 if place != key:
@@ -124,7 +148,7 @@ class _Stage:
             return
         files.append(path)
         if wanted:
-            shown = ", ".join(wanted[:5]) + (", …" if len(wanted) > 5 else "")
+            shown = some(wanted)
             why = f"axil takes keys from one params file, {self.params.path}" if self.params.path else "no params file"
             self.remarks.append(f"{path} counts as a whole instead of {shown}: {why}")
 
@@ -143,23 +167,22 @@ class _Stage:
         return ""
 
 
-def translate(resolved: Resolved, folder: str, name: str, params: Params, git_has: Callable[[str], bool]) -> Translated:
-    """The stage as axil's, called `name`. `folder` is where its dvc.yaml lies, `git_has` knows what git tracks."""
+def translate(resolved: Resolved, folder: str, name: str, params: Params, git: InGit) -> Translated:
+    """The stage as axil's, called `name`. `folder` is where its dvc.yaml lies."""
     if resolved.error:
         return Translated(None, (resolved.error,))
     try:
         check_stage_name(name)
         cmd = command(resolved.definition.get("cmd"))
-        reader = _Stage(resolved, folder, params)
+        reader = _Stage(resolved, folder, params, git)
     except ValueError as error:
         return Translated(None, (str(error),))
     made, keep = reader.outputs()
     keys, files = reader.parameters()
     every = {path for paths in made.values() for path in paths}
     deps = [path for path, _ in reader.paths("deps") if path not in every]
-    for path in made["outs"]:
-        if git_has(path):
-            reader.remarks.append(f"{path} is in git: on the new branch it is an output, out of git")
+    if in_git := [path for path in made["outs"] if git.has(path)]:
+        reader.remarks.append(f"in git until now, on the new branch outputs that git leaves out: {some(in_git)}")
     stage = Stage(
         name,
         cmd,
@@ -212,6 +235,11 @@ def entries(value: Any) -> Iterable[tuple[Any, dict[str, Any]]]:
             yield path, merged
 
 
+def some(words: Sequence[str]) -> str:
+    """`words` in one line, cut short where they are many."""
+    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
+
+
 def free_name(name: str, taken: Iterable[str]) -> str:
     """`name` made of the characters that a stage's name may have, unlike all that are `taken`."""
     clean = re.sub(r"[^A-Za-z0-9_.@-]", "_", name)[:100] or "stage"
@@ -229,13 +257,16 @@ def _remarks(resolved: Resolved) -> Iterable[str]:
         yield "frozen: axil has no word for it; `axil run` runs the stage like the others"
     used = {name: value for name, value in resolved.used.items() if not re.match(r"(?:item|key)(?:[.\[]|$)", name)}
     if used:
-        shown = ", ".join(f"{name} = {to_text(value)}" for name, value in list(used.items())[:4])
-        more = f" and {len(used) - 4} more" if len(used) > 4 else ""
-        yield f"written out: {shown}{more}; from now on this is changed in axil.toml"
+        shown = some([f"{name} = {_short(to_text(value))}" for name, value in used.items()])
+        yield f"written out: {shown}; from now on this is changed in axil.toml"
     if re.search(r"\[\[ |<\(|\bpipefail\b|(?:^|\n|&& |; )source ", to_text(definition.get("cmd"))):
         yield "the command looks written for bash; axil runs commands with /bin/sh"
     if unknown := sorted(set(definition) - _KNOWN):
         yield f"not carried over: {', '.join(unknown)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _comments(definition: Mapping[str, Any]) -> tuple[str, ...]:
