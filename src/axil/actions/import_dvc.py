@@ -10,6 +10,7 @@ from axil.actions.import_dvc_data import Located, fetch, locate, refuse_edits, s
 from axil.actions.moving import refuse_during_run
 from axil.actions.names import check_new_name
 from axil.actions.switch import carry_out, plan_switching
+from axil.actions.undo import undo
 from axil.base.clock import Clock, system_clock
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -325,15 +326,21 @@ def _go(project: Project, value: Imported, pointers: Mapping[str, Pointer], base
         hypothesis="imported from DVC",
     )
     moves = plan_switching(project, value.commit, pointers, {}, force=False, progress=progress)
-    switched = carry_out(
-        project,
-        "import dvc",
-        Head(value.branch, value.commit),
-        moves,
-        refs=(RefMove(BRANCHES + value.branch, None, value.commit),),
-        records=(record.id,),
-        then=lambda: project.journal.append([record]),
-        keeps_data=True,
-        progress=progress,
-    )
+    try:
+        switched = carry_out(
+            project,
+            "import dvc",
+            Head(value.branch, value.commit),
+            moves,
+            refs=(RefMove(BRANCHES + value.branch, None, value.commit),),
+            records=(record.id,),
+            then=lambda: project.journal.append([record]),
+            keeps_data=True,
+            progress=progress,
+        )
+    except BaseException:
+        project.forget()
+        if project.head.branch == value.branch:
+            undo(project, progress=progress)
+        raise
     return value._replace(operation=switched.operation, message=switched.message)
