@@ -43,7 +43,7 @@ WANTED = """\
 [project]
 name = "project"
 # Which way is better? The first metric is the headline.
-# metrics = { NAME = "max" }
+# metrics = { "f1" = "max" }
 
 # Count the rows
 [stages.prepare]
@@ -95,7 +95,7 @@ class Dvc:
         one = self.put(b"single")
         evaluated = self.folder({"metrics.json": self.put(b'{"f1":0.5}\n'), "more.txt": self.put(b"x\n")})
         repo.write({f"data/raw/{name}": data for name, data in raw.items()})
-        repo.write({"one.csv": b"single"})
+        repo.write({"one.csv": b"single", "score.json": b'{"f1": 0.5}'})
         (self.path / "one.csv").chmod(0o755)
         repo.write(
             {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import posixpath
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from axil.actions.import_dvc_commit import advice, commit
 from axil.actions.import_dvc_data import Located, fetch, locate, refuse_edits, store
+from axil.actions.import_dvc_source import Source, files_in, read, require_clean, source
 from axil.actions.moving import refuse_during_run
 from axil.actions.names import check_new_name
 from axil.actions.switch import carry_out, plan_switching
@@ -14,19 +15,13 @@ from axil.actions.undo import undo
 from axil.base.clock import Clock, system_clock
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.ignore import NAME, pattern, taken_over
 from axil.data.pointers import check_place, nested_in, pointer_path
-from axil.errors import AxilError, BadInput, Blocked, NotFound
-from axil.formats.pointer import Pointer, render
-from axil.formats.project import FILE
-from axil.formats.project_text import render as render_project
-from axil.git.commits import commit_tree, identity
+from axil.errors import AxilError, BadInput
+from axil.formats.pointer import Pointer
+from axil.git.commits import identity
 from axil.git.refs import BRANCHES, Head
 from axil.git.repository import discover_with_head
-from axil.imports.dvc.cache import files_of, listed
-from axil.imports.dvc.files import MAX_BYTES, Config, Out, config
 from axil.imports.dvc.project import Data, Translation, read_project
-from axil.imports.dvc.remotes import local_folder
 from axil.imports.dvc.sections import Row
 from axil.imports.dvc.stages import InGit
 from axil.journal.operations import RefMove
@@ -49,16 +44,6 @@ class Imported(NamedTuple):
     """What a failing post-checkout hook of the user said."""
 
 
-class _Source(NamedTuple):
-    """The DVC project as it lies in the work tree."""
-
-    git: InGit
-    config: Config
-    caches: tuple[str, ...]
-    remotes: tuple[str, ...]
-    """Remotes that are folders of this machine."""
-
-
 def import_dvc(
     start: str,
     environ: Mapping[str, str],
@@ -75,124 +60,34 @@ def import_dvc(
     from remotes that are folders, or brought by the user's `dvc fetch`. Raises before anything is changed.
     """
     project = Project(*discover_with_head(start), environ, clock)
-    source = _source(project)
-    before, commit = _clean(project, source)
+    origin = source(project)
+    before, base = require_clean(project)
     branch = branch or f"{before}_axil"
     check_new_name(project, branch)
     os.makedirs(project.home, exist_ok=True)
     name = os.path.basename(project.root)
     found = read_project(
-        source.git,
-        lambda path: _read(project, path),
-        source.config,
+        origin.git,
+        lambda path: read(project, path),
+        origin.config,
         name,
-        lambda out: _files_in(project, out, source.caches),
+        lambda out: files_in(project, out, origin.caches),
     )
-    wanted, refused = _wanted(project, found, source.git)
-    located = _locate(project, source, wanted, fetching and not dry_run, progress)
+    wanted, refused = _wanted(project, found, origin.git)
+    located = _locate(project, origin, wanted, fetching and not dry_run, progress)
     here = [one for one in located if not one.missing]
     refuse_edits(located)
     check_tracked(build(found.file.stages), [one.out.path for one in here])
-    rows = (*found.rows, *refused, *_data_rows(wanted, located))
+    rows = (*found.rows, *refused, *_data_rows(wanted, located), *advice(project, found))
     missing = tuple(dict.fromkeys(data.source for data, one in zip(wanted, located, strict=True) if one.missing))
     if dry_run:
         return Imported(branch, before, "", True, rows, missing)
     refuse_during_run(project, "importing")
-    kept = {*missing, *(data.source for data in found.data if data not in wanted)}
+    kept = {row.source for row in rows if row.kind == "data" and not row.became}
     spent = (*found.spent, *(data.source for data in wanted if data.source not in kept))
     pointers = store(project, here, progress)
-    made = _commit(project, commit, found, pointers, spent, source.git)
-    return _go(project, Imported(branch, before, made, False, rows, missing), pointers, commit, progress)
-
-
-def _source(project: Project) -> _Source:
-    """What git has of the project. Raises `NotFound` if it is none of DVC's, `BadInput` if it is one of axil's."""
-    entries = [entry.partition("\t")[::2] for entry in project.git.fields("ls-files", "-z", "--stage", "--full-name")]
-    names = [name for _, name in entries]
-    links = [name for facts, name in entries if facts.startswith("120000")]
-    if FILE in names or os.path.lexists(project.path(FILE)):
-        raise BadInput(f"there is an {FILE} already", f"{project.root} is an axil project", "go to a branch without it")
-    folders = sorted({posixpath.dirname(name) for name in names if name.endswith(".dvc/config")}, key=len)
-    folders = [folder for folder in folders if posixpath.basename(folder) == ".dvc"] or [".dvc"]
-    if not any(name.endswith(("dvc.yaml", ".dvc")) or "/.dvc/" in f"/{name}" for name in names):
-        raise NotFound(
-            "this is no DVC project", f"git has no dvc.yaml and no .dvc file in {project.root}", "axil init starts anew"
-        )
-    settings: list[Config] = []
-    caches: list[str] = []
-    for folder in folders:
-        texts = [(_text(project, f"{folder}/config"), False), (_text(project, f"{folder}/config.local"), True)]
-        settings.append(config(texts, folder))
-        cache = settings[-1].cache or "cache"
-        if cache.startswith("~/"):
-            cache = os.path.join(project.environ.get("HOME", "~"), cache[2:])
-        caches.append(os.path.normpath(os.path.join(project.root, folder, cache)))
-    local = (local_folder(settings[0], name, project.root) for name in settings[0].remotes)
-    return _Source(InGit(names, links), settings[0], tuple(caches), tuple(folder for folder in local if folder))
-
-
-def _clean(project: Project, source: _Source) -> tuple[str, str]:
-    """The current branch and its commit. Raises unless everything is committed: what is not would be left behind."""
-    from axil.git.worktree import status
-
-    head = project.head
-    if head.branch is None or head.commit is None:
-        raise BadInput(
-            "there is no branch to start from",
-            "HEAD is detached" if head.branch is None else f"{head.branch} has no commit yet",
-            "git switch BRANCH" if head.branch is None else 'git add -A && git commit -m "start"',
-        )
-    state = status(project.git)
-    paths = [entry.path for entry in state.entries]
-    if paths:
-        raise Blocked(
-            "there are uncommitted changes",
-            f"in {paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else ""),
-            'commit them: git commit -a -m "before axil"   or put them aside: git stash',
-            tuple(paths),
-        )
-    strays = [path for path in state.untracked if path.endswith(".dvc") or posixpath.basename(path) == "dvc.yaml"]
-    if strays:
-        raise Blocked(
-            f"{strays[0]} is not in git yet",
-            "only what is committed is imported",
-            f"git add {' '.join(strays[:3])} && git commit -m data",
-            tuple(strays),
-        )
-    return head.branch, head.commit
-
-
-def _read(project: Project, path: str) -> bytes | None:
-    """A file of the work tree. Raises `BadInput` for links, other special files, and what is too big."""
-    check_place(project.root, path)
-    try:
-        fd = os.open(project.path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read", error.strerror or str(error)) from None
-    with os.fdopen(fd, "rb") as file:
-        try:
-            data = file.read(MAX_BYTES + 1)
-        except IsADirectoryError:
-            raise BadInput(f"{path} cannot be read", "it is a folder") from None
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"{path} cannot be read", f"it has more than {MAX_BYTES} bytes")
-    return data
-
-
-def _files_in(project: Project, out: Out, caches: Sequence[str]) -> Collection[str] | None:
-    """The files in the folder `out`, from DVC's cache or from the work tree if it is unchanged."""
-    if not out.folder or not out.md5:
-        return None
-    try:
-        return files_of(out, caches) or listed(project.path(out.path), out.md5, old_hash=out.old_hash)
-    except BadInput:
-        return None
-
-
-def _text(project: Project, path: str) -> str:
-    return (_read(project, path) or b"").decode("utf-8", "replace")
+    made = commit(project, base, found, pointers, spent, origin.git)
+    return _go(project, Imported(branch, before, made, False, rows, missing), pointers, base, progress)
 
 
 def _wanted(project: Project, found: Translation, git: InGit) -> tuple[list[Data], list[Row]]:
@@ -226,9 +121,9 @@ def _wanted(project: Project, found: Translation, git: InGit) -> tuple[list[Data
 
 
 def _locate(
-    project: Project, source: _Source, wanted: Sequence[Data], fetching: bool, progress: Progress
+    project: Project, origin: Source, wanted: Sequence[Data], fetching: bool, progress: Progress
 ) -> list[Located]:
-    caches = [*source.caches, *(source.remotes if fetching else ())]
+    caches = [*origin.caches, *(origin.remotes if fetching else ())]
 
     def look(data: Data) -> Located:
         progress.advance()
@@ -240,13 +135,23 @@ def _locate(
     absent = [number for number, one in enumerate(located) if one.missing]
     if fetching and absent:
         refuse_edits(located)
-        folder = posixpath.dirname(source.config.folder)
-        words = fetch(project, folder, [wanted[number].source for number in absent])
+        words = _fetch(project, origin.roots, [wanted[number].source for number in absent])
         for number in absent:
             located[number] = locate(project.root, wanted[number].out, caches)
         if words and any(one.missing for one in located):
             raise AxilError("dvc fetch failed", words, "try it by hand: dvc fetch   or import without --fetch")
     return located
+
+
+def _fetch(project: Project, roots: Sequence[str], targets: Sequence[str]) -> str:
+    """`dvc fetch` in each of DVC's own folders; what the first one that failed said."""
+    left = list(targets)
+    for root in roots:
+        mine = [target for target in left if not root or target.startswith(f"{root}/")]
+        left = [target for target in left if target not in mine]
+        if mine and (words := fetch(project, root, mine)):
+            return words
+    return ""
 
 
 def _data_rows(wanted: Sequence[Data], located: Sequence[Located]) -> list[Row]:
@@ -261,55 +166,6 @@ def _data_rows(wanted: Sequence[Data], located: Sequence[Located]) -> list[Row]:
         else:
             rows.append(Row("data", data.source, pointer_path(data.out.path), tuple(remarks)))
     return rows
-
-
-def _commit(
-    project: Project,
-    base: str,
-    found: Translation,
-    pointers: Mapping[str, Pointer],
-    spent: Sequence[str],
-    git: InGit,
-) -> str:
-    """The commit with the translated project, on top of `base`; no ref points at it yet."""
-    from axil.git.trees import changed_tree
-
-    head = (
-        ["Which way is better? The first metric is the headline.", 'metrics = { NAME = "max" }']
-        if found.metrics
-        else []
-    )
-    files = {FILE: render_project(found.file, found.comments, head).encode()}
-    files |= {pointer_path(path): render(pointer) for path, pointer in pointers.items()}
-    outs = [path for stage in found.file.stages.values() for path in stage.outs]
-    made = [path for stage in found.file.stages.values() for path in stage.made]
-    gone = [name for name in git.names if name in outs or nested_in(name, set(outs))]
-    made = [path for path in made if not git.link_above(posixpath.dirname(path))]
-    files |= _ignores(project, list(pointers), [*made, *pointers], {path for path in outs if git.has(path)})
-    empty = [path for path, data in files.items() if not data]
-    deletes = [*spent, *gone, *(path for path in empty if path in git.names)]
-    files = {path: data for path, data in files.items() if data}
-    from axil.git.worktree import tracked
-
-    if taken := sorted(tracked(project.git, list(files)) - {path for path in files if path.endswith(NAME)}):
-        raise BadInput(f"{taken[0]} is in git already", "it is where axil would write", "move it and try again")
-    tree = changed_tree(project.git, base, files, dict.fromkeys(deletes))
-    return commit_tree(project.git, tree, [base], "Import the DVC project into axil\n")
-
-
-def _ignores(project: Project, data: Sequence[str], moved: Sequence[str], more: set[str]) -> dict[str, bytes]:
-    """Every `.gitignore` in which lines become axil's: all of `data` and `more`, of `moved` those that are there."""
-    files: dict[str, bytes] = {}
-    folders = {posixpath.dirname(path) for path in moved}
-    for folder in sorted(folders):
-        name = posixpath.join(folder, NAME)
-        old = _read(project, name) or b""
-        own = {pattern(path) for path in (*data, *more) if posixpath.dirname(path) == folder}
-        there = {pattern(path) for path in moved if posixpath.dirname(path) == folder}
-        new = taken_over(old, own, there)
-        if new != old:
-            files[name] = new
-    return files
 
 
 def _go(project: Project, value: Imported, pointers: Mapping[str, Pointer], base: str, progress: Progress) -> Imported:

@@ -65,7 +65,7 @@ def render(face: Face, value: Imported) -> None:
         face.note("to bring it: axil undo && axil import dvc --fetch   (or first: dvc fetch)")
     if value.message:
         face.warn(safe(value.message))
-    face.hint("axil run runs every stage once: DVC's results have no record of the code that made them")
+    face.hint(f"next: axil run; back to DVC: git switch {safe(value.before)}, or axil undo")
 
 
 def render_remarks(face: Face, rows: list[Row]) -> None:

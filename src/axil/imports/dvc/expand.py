@@ -30,8 +30,10 @@ class Resolved(NamedTuple):
 class _Names:
     """A scope, and which params files went into it how."""
 
-    def __init__(self, values: Mapping[str, Any], loaded: Mapping[str, tuple[str, ...] | None]) -> None:
-        self.scope = Scope(values)
+    def __init__(
+        self, values: Mapping[str, Any], loaded: Mapping[str, tuple[str, ...] | None], budget: list[int] | None = None
+    ) -> None:
+        self.scope = Scope(values, budget)
         self.loaded = dict(loaded)
 
     def take(self, items: Any, folder: str, load: Load) -> None:
@@ -69,7 +71,7 @@ class _Names:
         self.loaded[path] = keys if keys is None else (*(self.loaded.get(path) or ()), *keys)
 
     def with_values(self, values: Mapping[str, Any]) -> _Names:
-        return _Names({**self.scope.values, **values}, self.loaded)
+        return _Names({**self.scope.values, **values}, self.loaded, self.scope.budget)
 
 
 class Template:

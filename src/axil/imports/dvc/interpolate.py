@@ -13,7 +13,8 @@ from axil.base.light import Any
 
 _MARK = re.compile(r"(?<!\\)\$\{(.*?)\}")
 _EXPRESSION = re.compile(r"[^.\[\]]+(?:\.[^.\[\]]+|\[[^.\[\]]+\])*")
-_MAX_TEXT = 1 << 20
+MAX_TEXT = 64 << 20
+"""How many characters and values everything that one dvc.yaml is written out to may have."""
 
 
 class Unresolved(ValueError):
@@ -23,7 +24,9 @@ class Unresolved(ValueError):
 class Scope:
     """The values that `${...}` can name, and which of them were named."""
 
-    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, values: Mapping[str, Any] | None = None, budget: list[int] | None = None) -> None:
+        """`budget` holds how much may still be written out; scopes of one file share it."""
+        self.budget = [MAX_TEXT] if budget is None else budget
         self.values: dict[str, Any] = dict(values or {})
         self.used: dict[str, Any] = {}
         """Expression -> value, in the order of use."""
@@ -38,6 +41,12 @@ class Scope:
         self.used[expression.strip()] = value
         return value
 
+    def spend(self, amount: int) -> None:
+        """Count what is written out. Raises `Unresolved` when it is too much."""
+        self.budget[0] -= amount
+        if self.budget[0] < 0:
+            raise Unresolved("dvc.yaml grows too large when it is written out")
+
     def merge(self, new: Mapping[str, Any]) -> None:
         """Add `new`; tables are united. Raises `Unresolved` for a value that is there already."""
         self.values = _united(self.values, new, "")
@@ -49,6 +58,7 @@ def resolve(value: Any, scope: Scope, *, key: str = "", style: Mapping[str, str]
     `key` is the key of the stage it stands under ("" where whole tables may be meant); `style` is the [parsing]
     section of DVC's configuration, which says how tables become options of a command. Raises `Unresolved`.
     """
+    scope.spend(1)
     if isinstance(value, dict):
         return {
             _named(resolve(name, scope, key=key, style=style)): resolve(item, scope, key=key, style=style)
@@ -81,13 +91,13 @@ def _text(template: str, scope: Scope, key: str, style: Mapping[str, str]) -> An
     marks = list(_MARK.finditer(template))
     if len(marks) == 1 and marks[0][0] == template:
         return _usable(scope.select(marks[0][1]), key)
+    scope.spend(len(template))
     parts, position = [], 0
     for mark in marks:
         value = _usable(scope.select(mark[1]), key)
         parts += [template[position : mark.start()], to_text(value, style)]
         position = mark.end()
-        if sum(map(len, parts)) > _MAX_TEXT:
-            raise Unresolved(f"it grows to more than {_MAX_TEXT} characters")
+        scope.spend(len(parts[-1]))
     return "".join([*parts, template[position:]]).replace(r"\${", "${")
 
 

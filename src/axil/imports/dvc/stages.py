@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from axil.base.light import Any, NamedTuple
 from axil.formats.params import Flat
@@ -240,12 +240,12 @@ def some(words: Sequence[str]) -> str:
     return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
 
 
-def free_name(name: str, taken: Iterable[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
     """`name` made of the characters that a stage's name may have, unlike all that are `taken`."""
     clean = re.sub(r"[^A-Za-z0-9_.@-]", "_", name)[:100] or "stage"
     clean = clean if clean[0] not in ".@-" else f"_{clean}"[:100]
-    known, number, free = set(taken), 1, clean
-    while free in known:
+    number, free = 1, clean
+    while free in taken:
         number += 1
         free = f"{clean[:95]}_{number}"
     return free
