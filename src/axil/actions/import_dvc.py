@@ -19,7 +19,7 @@ from axil.data.pointers import check_place, nested_in, pointer_path
 from axil.errors import AxilError, BadInput
 from axil.formats.pointer import Pointer
 from axil.git.commits import identity
-from axil.git.refs import BRANCHES, Head
+from axil.git.refs import BRANCHES, Head, list_refs
 from axil.git.repository import discover_with_head
 from axil.imports.dvc.project import Data, Translation, read_project
 from axil.imports.dvc.sections import Row
@@ -63,6 +63,12 @@ def import_dvc(
     origin = source(project)
     before, base = require_clean(project)
     branch = branch or f"{before}_axil"
+    if BRANCHES + branch in list_refs(project.git, BRANCHES + branch):
+        raise BadInput(
+            f"there is a branch {branch} already",
+            "an import makes a new one",
+            f"choose a name with --branch, or remove it: git branch -D {branch}",
+        )
     check_new_name(project, branch)
     os.makedirs(project.home, exist_ok=True)
     name = os.path.basename(project.root)
