@@ -71,7 +71,7 @@ def import_dvc(
         )
     check_new_name(project, branch)
     os.makedirs(project.home, exist_ok=True)
-    name = os.path.basename(project.root)
+    name = os.path.basename(project.root).encode("utf-8", "replace").decode()
     found = read_project(
         origin.git,
         lambda path: read(project, path),

@@ -66,13 +66,20 @@ class Config(NamedTuple):
 
 def table(data: bytes, source: str, kind: str = "yaml") -> dict[str, Any]:
     """The table in a YAML, TOML or JSON file. Raises `BadInput`: too big, too deep, objects, aliases without end."""
+    import json
+
     if len(data) > MAX_BYTES:
         raise BadInput(f"{source} cannot be read", f"it has {len(data)} bytes; over {MAX_BYTES} is refused")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"{source} is not UTF-8", error.reason) from None
-    return params.load(text, kind, source)
+    found = params.load(text, kind, source)
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # Escapes in YAML and JSON can name halves of characters.
+        raise BadInput(f"{source} cannot be used", "it has characters that cannot be written") from None
+    return found
 
 
 def project_path(folder: str, path: Any, *, root_ok: bool = False) -> str:
@@ -146,7 +153,7 @@ def manifest(data: bytes, source: str) -> dict[str, tuple[str, bool]]:
         if not isinstance(path, str) or not isinstance(md5, str) or not re.fullmatch(r"[0-9a-f]{32}", md5):
             raise BadInput(f"{source} is no list of files", "an entry has no path or no md5")
         steps = path.split("/")
-        if {"", ".", ".."} & set(steps) or "\0" in path or ".git" in (step.lower() for step in steps):
+        if {"", ".", ".."} & set(steps) or ".git" in (step.lower() for step in steps) or not _is_name(path):
             raise BadInput(f"{source} names {path!a}", "it leads out of the folder, or into git's")
         found[path] = (md5, entry.get("isexec") is True)
     for path in found:
@@ -188,6 +195,14 @@ def is_secret(key: str) -> bool:
     """Whether an option of a remote is (or leads to) a credential."""
     words = ("password", "secret", "token", "key", "credential", "sas", "connection_string", "passphrase", "user")
     return any(word in key for word in words)
+
+
+def _is_name(path: str) -> bool:
+    """Whether a file can be called so: names need not be UTF-8, as DVC writes them, but must be bytes."""
+    try:
+        return b"\0" not in path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _settings(text: str) -> list[tuple[str, str, str]]:

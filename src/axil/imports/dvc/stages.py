@@ -200,11 +200,7 @@ def translate(resolved: Resolved, folder: str, name: str, params: Params, git: I
 
 def command(cmd: Any) -> str:
     """One command for /bin/sh; several run one after the other, each in a shell of its own, until one fails."""
-    if isinstance(cmd, str):
-        if not cmd.strip() or "\0" in cmd:
-            raise Untranslatable("it has no command")
-        return cmd.strip()
-    parts = [to_text(part).strip() for part in cmd] if isinstance(cmd, list) else []
+    parts = [to_text(part).strip() for part in (cmd if isinstance(cmd, list) else [cmd]) if part is not None]
     parts = [part for part in parts if part]
     if not parts or any("\0" in part for part in parts):
         raise Untranslatable("it has no command")

@@ -52,7 +52,9 @@ def test_a_path_may_go_up_inside_the_project():
         files.project_path("a", "../../a/c")
 
 
-@pytest.mark.parametrize("text", ["outs: [", "- a", "a: !!python/object/apply:os.system [x]", "\xff\xfe"])
+@pytest.mark.parametrize(
+    "text", ["outs: [", "- a", "a: !!python/object/apply:os.system [x]", "\xff\xfe", 'a: "\\uD800"']
+)
 def test_broken_files_are_refused(text: str):
     with pytest.raises(BadInput):
         files.dvc_file(text.encode("latin-1"), "a.dvc")
@@ -92,6 +94,7 @@ def test_a_manifest():
         [{"md5": MD5, "relpath": "a\0"}],
         [{"md5": "../../etc", "relpath": "a"}],
         [{"md5": MD5}],
+        [{"md5": MD5, "relpath": "a\ud800"}],
         [1],
         {"a": 1},
         [{"md5": MD5, "relpath": "a"}, {"md5": MD5, "relpath": "a/b"}],
