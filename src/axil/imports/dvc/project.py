@@ -46,8 +46,6 @@ class Translation(NamedTuple):
     """DVC's files of which nothing is left to translate, `.dvc` files aside."""
     metrics: tuple[str, ...]
     """Metrics files."""
-    locked: Mapping[str, Out]
-    """Output -> its content as dvc.lock has it."""
 
 
 class _Reader:
@@ -174,7 +172,6 @@ def read_project(git: InGit, read: Read, config: Config, name: str, listing: Lis
         tuple(rows),
         tuple(_spent(reader)),
         tuple(path for stage in stages.values() for path in stage.metrics),
-        reader.locked,
     )
 
 
