@@ -101,18 +101,22 @@ def carry_out(
     refs: tuple[RefMove, ...] = (),
     records: Sequence[str] = (),
     then: Callable[[], object] = lambda: None,
+    keeps_data: bool = False,
     progress: Progress = SILENT,
 ) -> Switched:
     """Log the operation, make `refs`, let git switch to the branch of `target`, call `then`, move the data.
 
-    If git refuses, nothing has happened. After a crash the same switch again finishes, and `axil undo` knows of it.
+    If git refuses, nothing has happened. After a crash the same switch again finishes, and `axil undo` knows of it;
+    with `keeps_data` undoing leaves the data in the work tree.
     """
     before = project.head
     assert target.branch is not None
     moved = before.branch != target.branch
     code = _save_code(project) if force and moved else ()
     kept = code + saved(project, moves.plans, progress)
-    step = Step(refs=refs, head=(before, target) if moved else None, data=moves.logged, saved=kept)
+    step = Step(
+        refs=refs, head=(before, target) if moved else None, data=moves.logged, saved=kept, keeps_data=keeps_data
+    )
     operation = log(project, command, step, records) if moved or step.data or kept else None
     message = ""
     if moved:

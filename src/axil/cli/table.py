@@ -49,6 +49,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("compare", "compare", "compare experiments or runs in everything that makes them", "results"),
     Command("logs", "logs", "print what a run's stages wrote", "results"),
     Command("init", "init", "start using axil in a git repository", "project"),
+    Command("import", "import_", "turn a DVC project into an axil project, on a new branch", "project"),
     Command("demo", "demo", "make a small real project and tell its story", "project"),
     Command("completion", "completion", "print the shell code that completes axil's commands", "project"),
     Command("help", "help", "explain a command", "project"),

@@ -61,6 +61,19 @@ def without_own(data: bytes) -> tuple[bytes, frozenset[bytes]]:
     return b"\n".join(lines), own
 
 
+def taken_over(data: bytes, own: Collection[bytes], moved: Collection[bytes]) -> bytes:
+    """A `.gitignore` in which the lines `own` stand in axil's block, and those of `moved` that were elsewhere too."""
+    rest, block = without_own(data)
+    lines = rest.split(b"\n") if rest else []
+    block |= set(own) | (set(moved) & set(lines))
+    lines = [line for line in lines if line not in block]
+    while lines and not lines[-1]:
+        lines.pop()
+    if block:
+        _add(lines, block)
+    return b"\n".join(lines) + b"\n" if lines else b""
+
+
 def ensure_lines(root: str, name: str, wanted: Collection[bytes]) -> None:
     """Make sure that the `.gitignore` called `name` (project path) has these lines, adding to axil's block. Atomic."""
     with _locked(root, name):

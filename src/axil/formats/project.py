@@ -157,7 +157,7 @@ def add_stage(text: str, stage: Stage, source: str = FILE) -> str:
     parse(text, source)
     document = tomlkit.parse(text)
     table = tomlkit.table()
-    for key, value in _written(stage).items():
+    for key, value in written(stage).items():
         table.add(key, value)
     stages = document.get("stages")
     if stages is None:
@@ -177,7 +177,7 @@ def add_stage(text: str, stage: Stage, source: str = FILE) -> str:
     return new
 
 
-def _written(stage: Stage) -> dict[str, Any]:
+def written(stage: Stage) -> dict[str, Any]:
     """The keys of `stage` that are not defaults, in the order of the documentation."""
     values: dict[str, Any] = {"cmd": stage.cmd}
     for key in ("deps", "params", "outs", "metrics", "plots"):

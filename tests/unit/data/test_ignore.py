@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Repo
 
-from axil.data.ignore import ensure_ignored, ensure_not_ignored
+from axil.data.ignore import ensure_ignored, ensure_not_ignored, taken_over
 from axil.errors import BadInput
 
 HEADER = "# data kept by axil\n"
@@ -59,3 +59,20 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"\.gitignore is a symbolic link"):
         ensure_ignored(str(tmp_path), "a")
     assert (tmp_path / "real").read_text() == "x\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"{HEADER}/own\n"),
+        ("/own\n/moved\n*.pyc\n", f"*.pyc\n\n{HEADER}/moved\n/own\n"),
+        (f"*.pyc\n\n{HEADER}/a\n", f"*.pyc\n\n{HEADER}/a\n/own\n"),
+        (f"{HEADER}/own\n", f"{HEADER}/own\n"),
+    ],
+)
+def test_lines_of_another_tool_are_taken_over(before: str, after: str) -> None:
+    assert taken_over(before.encode(), {b"/own"}, {b"/moved"}) == after.encode()
+
+
+def test_nothing_to_take_over() -> None:
+    assert taken_over(b"*.pyc\n", set(), {b"/moved"}) == b"*.pyc\n"

@@ -1,0 +1,1 @@
+"""Projects of other tools, read into plain values. Nothing here runs or changes anything."""

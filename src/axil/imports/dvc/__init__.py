@@ -1,0 +1,1 @@
+"""DVC: its files, its templates and its cache."""
