@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
-import subprocess
 import sys
-import threading
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.conformance.servers import serving
+from tests.conformance.sshd import Sshd
 
 from axil.base.clock import system_clock
 from axil.remotes.base import Remote
@@ -36,7 +34,7 @@ class Subject(NamedTuple):
     """Whether `create` keeps its condition; some stores ignore it."""
 
 
-WRITABLE = ("memory", "folder", "file-url", "faulty", "s3-moto", "s3-rclone")
+WRITABLE = ("memory", "folder", "file-url", "faulty", "s3-moto", "s3-rclone", "ssh")
 READABLE = WRITABLE
 
 
@@ -90,22 +88,20 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def serving(command: list[str], pattern: str) -> Iterator[str]:
-    """Runs a server, whose standard error says its address in the words of `pattern`."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        assert process.stderr is not None
-        said = b""
-        while not (match := re.search(pattern, said.decode())):
-            line = process.stderr.readline()
-            assert line, f"{command[0]} ended: {said.decode()}"
-            said += line
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield match[1]
-    finally:
-        process.kill()
-        process.wait()
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A real sshd on this machine, with keys of its own, for the user who runs the tests."""
+    program = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+    if program is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
+        pytest.skip("no sshd, ssh and ssh-keygen: apt-get install openssh-server openssh-client")
+    server = Sshd.prepare(tmp_path_factory.mktemp("sshd"), program)
+    with server.running():
+        yield server
+
+
+def ssh(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    server: Sshd = request.getfixturevalue("sshd")
+    return opened(tmp_path, server.environ, url=f"ssh://axil-test{tmp_path}/remote")
 
 
 def unique() -> str:
@@ -134,5 +130,6 @@ MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], Remote | Subject]] = {
     "file-url": lambda request, tmp_path: opened(tmp_path, url=f"file://{tmp_path}/a%20b"),
     "s3-moto": s3_moto,
     "s3-rclone": s3_rclone,
+    "ssh": ssh,
     "faulty": lambda request, tmp_path: Count(Faulty(Memory(system_clock))),
 }

@@ -40,6 +40,14 @@ def open_bare(name: str, settings: Settings, world: World) -> Remote:
         from axil.remotes.objects import open_objects
 
         return open_objects(name, settings, world)
+    if scheme == "ssh":
+        from axil.remotes.ssh import open_ssh
+
+        return open_ssh(name, settings, world)
+    if scheme in ("http", "https"):
+        from axil.remotes.http import open_http
+
+        return open_http(name, settings, world)
     raise BadInput(f"remote {name}: cannot use the url {url}", f"unknown kind {scheme}://", _suggestion(scheme))
 
 
