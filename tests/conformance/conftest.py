@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.conformance.servers import serving
+from tests.conformance.servers import nginx_web, python_web, serving
 from tests.conformance.sshd import Sshd
 
 from axil.base.clock import system_clock
@@ -35,7 +35,7 @@ class Subject(NamedTuple):
 
 
 WRITABLE = ("memory", "folder", "file-url", "faulty", "s3-moto", "s3-rclone", "ssh")
-READABLE = WRITABLE
+READABLE = (*WRITABLE, "http-python", "http-nginx")
 
 
 def through(remote: Remote) -> Callable[[Mapping[str, bytes]], None]:
@@ -104,6 +104,33 @@ def ssh(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
     return opened(tmp_path, server.environ, url=f"ssh://axil-test{tmp_path}/remote")
 
 
+@pytest.fixture(scope="session")
+def python_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Python's own web server, which ignores ranges, and the folder it shows."""
+    folder = tmp_path_factory.mktemp("http")
+    with python_web(folder) as url:
+        yield url, folder
+
+
+@pytest.fixture(scope="session")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """nginx, which knows ranges, and the folder it shows."""
+    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip("no nginx: apt-get install nginx-light")
+    folder = tmp_path_factory.mktemp("nginx")
+    with nginx_web(program, folder) as url:
+        yield url, folder / "shown"
+
+
+def web(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> Subject:
+    url, folder = request.getfixturevalue(server)
+    shown = folder / unique()
+    shown.mkdir()
+    remote = opened(tmp_path, url=f"{url}/{shown.name}/")
+    return Subject(remote, through(opened(tmp_path, url=str(shown))))
+
+
 def unique() -> str:
     return f"x{uuid.uuid4().hex[:12]}"
 
@@ -131,5 +158,7 @@ MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], Remote | Subject]] = {
     "s3-moto": s3_moto,
     "s3-rclone": s3_rclone,
     "ssh": ssh,
+    "http-python": lambda request, tmp_path: web(request, tmp_path, "python_http"),
+    "http-nginx": lambda request, tmp_path: web(request, tmp_path, "nginx"),
     "faulty": lambda request, tmp_path: Count(Faulty(Memory(system_clock))),
 }

@@ -124,7 +124,7 @@ class Http:
         """See `Remote.close`."""
         self._client.close()
 
-    def _entries(self, prefix: str) -> list[Entry]:
+    def _entries(self, prefix: str) -> tuple[Entry, ...]:
         answer = self._client.request("GET", self._quoted(prefix))
         hint = "let the server list folders (nginx: autoindex on; Apache: Options +Indexes)"
         if answer.status == 403:
@@ -132,12 +132,12 @@ class Http:
         if answer.status != 200:
             error = self._failed(prefix.rstrip("/"), answer)
             if isinstance(error, Absent):
-                return []
+                return ()
             raise error
         found = entries(answer.body.decode("utf-8", "replace"), f"{self.url}/{prefix}")
         if found is None:
             raise Denied(f"cannot list {self.url}/{prefix}", "its page is no listing of a folder", hint)
-        return found
+        return tuple(found)
 
     def _failed(self, key: str, answer: Response) -> AxilError:
         """The error for an answer that is not what was asked for."""

@@ -43,7 +43,7 @@ class Client:
         self._lock = threading.Lock()
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Response:
-        """The answer to a request for `path` (quoted). Raises `Unreachable` or `Denied`, the latter for bad TLS only."""
+        """The answer to a request for `path` (quoted). Raises `Unreachable`, or `Denied` for bad TLS."""
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
@@ -76,7 +76,9 @@ class Client:
     ) -> Response:
         through_proxy = self._proxy is not None and not self._tls
         target = f"http://{_bracketed(self._host)}:{self._port}{path}" if through_proxy else path
-        extra = {"Proxy-Authorization": self._proxy.login} if through_proxy and self._proxy and self._proxy.login else {}
+        extra = (
+            {"Proxy-Authorization": self._proxy.login} if through_proxy and self._proxy and self._proxy.login else {}
+        )
         connection.request(method, target, headers={**self._headers, **extra, **(headers or {})})
         answer = connection.getresponse()
         body = answer.read()
