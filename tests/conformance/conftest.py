@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.conformance.servers import nginx_web, python_web, serving
+from tests.conformance.azurite import ACCOUNT, ACCOUNT_KEY, make_container
+from tests.conformance.servers import free_port, nginx_web, python_web, serving
 from tests.conformance.sshd import Sshd
 
 from axil.base.clock import system_clock
@@ -22,6 +23,8 @@ from axil.remotes.memory import Memory
 from axil.remotes.opening import World, open_remote
 from axil.remotes.wrap.count import Count
 from axil.remotes.wrap.faulty import Faulty
+
+ROOT = Path(__file__).parents[2]
 
 
 class Subject(NamedTuple):
@@ -34,7 +37,7 @@ class Subject(NamedTuple):
     """Whether `create` keeps its condition; some stores ignore it."""
 
 
-WRITABLE = ("memory", "folder", "file-url", "faulty", "s3-moto", "s3-rclone", "ssh")
+WRITABLE = ("memory", "folder", "file-url", "faulty", "s3-moto", "s3-rclone", "azurite", "ssh")
 READABLE = (*WRITABLE, "http-python", "http-nginx")
 
 
@@ -86,6 +89,27 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [program, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", "key,secret", "--config", "/dev/null"]
     with serving([*command, str(folder)], r"server on \[(http://[^]]*?)/?\]") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Azure's own emulator."""
+    places = [str(ROOT / ".ci/azurite/node_modules/.bin"), os.environ["PATH"]]
+    program = shutil.which("azurite-blob", path=":".join(places))
+    if program is None or shutil.which("node") is None:
+        pytest.skip("no azurite: npm install --prefix .ci/azurite azurite")
+    port = free_port()
+    folder = tmp_path_factory.mktemp("azurite")
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder)]
+    with serving([*command, "--skipApiVersionCheck"], r"(listening)"):
+        yield f"http://127.0.0.1:{port}/devstoreaccount1"
+
+
+def az(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    url = request.getfixturevalue("azurite")
+    name = unique()
+    make_container(url, name)
+    return opened(tmp_path, url=f"az://{name}/a/prefix", endpoint=url, account_name=ACCOUNT, account_key=ACCOUNT_KEY)
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +181,7 @@ MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], Remote | Subject]] = {
     "file-url": lambda request, tmp_path: opened(tmp_path, url=f"file://{tmp_path}/a%20b"),
     "s3-moto": s3_moto,
     "s3-rclone": s3_rclone,
+    "azurite": az,
     "ssh": ssh,
     "http-python": lambda request, tmp_path: web(request, tmp_path, "python_http"),
     "http-nginx": lambda request, tmp_path: web(request, tmp_path, "nginx"),

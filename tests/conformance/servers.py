@@ -16,16 +16,16 @@ from pathlib import Path
 
 @contextmanager
 def serving(command: list[str], pattern: str) -> Iterator[str]:
-    """Runs a server, whose standard error says its address in the words of `pattern`."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    """Runs a server, which says its address in the words of `pattern`."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        assert process.stderr is not None
+        assert process.stdout is not None
         said = b""
         while not (match := re.search(pattern, said.decode())):
-            line = process.stderr.readline()
+            line = process.stdout.readline()
             assert line, f"{command[0]} ended: {said.decode()}"
             said += line
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         yield match[1]
     finally:
         process.kill()
