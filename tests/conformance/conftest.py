@@ -101,7 +101,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     folder = tmp_path_factory.mktemp("azurite")
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder)]
-    with serving([*command, "--skipApiVersionCheck"], r"(listening)"):
+    with serving([*command, "--skipApiVersionCheck", "--disableTelemetry"], r"(listens on)"):
         yield f"http://127.0.0.1:{port}/devstoreaccount1"
 
 

@@ -173,7 +173,7 @@ class Objects:
                 raise _Taken(key) from None
             if isinstance(error, (NotSupportedError, NotImplementedError)) or answer.status == 501:
                 raise _Unsupported(f"{self.url} cannot do this", answer.words) from None
-            if answer.status == 416:
+            if answer.status == 416 or "Wanted range starting at" in answer.words:
                 raise _BadRange(key) from None
             if "non-partial response" in answer.words:
                 raise _NoRanges(key) from None
