@@ -1,11 +1,11 @@
-"""Names of files that tools leave behind and nobody means to keep: caches of Python, of notebooks, of file browsers,
-and half-written files of a killed axil.
+"""Names of files that nobody means to keep or share: caches of Python, of notebooks, of file browsers, half-written
+files of a killed axil, and this machine's own settings, which may hold secrets.
 """
 
 from __future__ import annotations
 
 FOLDERS = frozenset(("__pycache__", ".ipynb_checkpoints"))
-FILES = frozenset((".DS_Store",))
+FILES = frozenset((".DS_Store", "axil.local.toml"))
 ENDING = ".pyc"
 TEMPORARY_PREFIX = ".axil-part-"
 """How the names of half-written files start, the writer's process id follows; a killed process may leave some."""

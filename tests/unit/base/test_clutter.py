@@ -9,7 +9,14 @@ from axil.base.clutter import is_clutter
 
 @pytest.mark.parametrize(
     "path",
-    ["__pycache__/", "src/__pycache__/model.cpython-311.pyc", "a.pyc", "x/.DS_Store", "nb/.ipynb_checkpoints/a.ipynb"],
+    [
+        "__pycache__/",
+        "src/__pycache__/model.cpython-311.pyc",
+        "a.pyc",
+        "x/.DS_Store",
+        "nb/.ipynb_checkpoints/a.ipynb",
+        "axil.local.toml",
+    ],
 )
 def test_leftovers_of_tools_are_clutter(path: str) -> None:
     assert is_clutter(path)

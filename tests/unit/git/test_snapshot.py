@@ -233,3 +233,10 @@ def test_clutter_stays_out_of_a_snapshot(repo: Repo) -> None:
     repo.write({"a.py": "2", "src/__pycache__/a.cpython-311.pyc": "x", "src/new.py": "3"})
     tree = snapshot_tree(repo.git, head(repo.git)).tree
     assert repo.run("ls-tree", "-r", "--name-only", tree).split() == ["a.py", "src/new.py"]
+
+
+def test_personal_settings_stay_out_of_a_snapshot_even_if_git_does_not_ignore_them(repo: Repo) -> None:
+    repo.commit({"a": "1"})
+    repo.write({"axil.local.toml": "secret", "new": "2"})
+    tree = snapshot_tree(repo.git, head(repo.git)).tree
+    assert repo.run("ls-tree", "--name-only", tree).split() == ["a", "new"]
