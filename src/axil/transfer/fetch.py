@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import Damaged, NotFound
+from axil.errors import Damaged
 from axil.formats import pack as fmt
-from axil.formats import tree
 from axil.formats.index import Place
 from axil.store import Batch, Store
 from axil.store.hashing import LARGE
@@ -21,11 +20,9 @@ from axil.transfer.catalog import Catalog
 from axil.transfer.lookup import places
 from axil.transfer.ranges import Entry
 from axil.transfer.source import Source
+from axil.transfer.walk import Walk
 
-MAX_DEPTH = 4096
-"""Directories nested deeper cannot be placed on a disk; more levels than this come from somebody's ill will."""
-
-_COMMIT_BYTES = 1 << 30
+_COMMIT_BYTES = 256 << 20
 """So much is made durable at a time: a fetch that breaks off need not begin anew."""
 
 
@@ -50,23 +47,26 @@ class Fetched(NamedTuple):
 
 def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan:
     """What `fetch` would do, without the network and without writing. Directories that are here are descended."""
-    walk = Walk(store)
-    absent: set[Oid] = set()
+    walk = Walk()
     frontier = walk.begin(oids)
+    unread: set[Oid] = set()
     while frontier:
         away = store.missing(frontier)
-        absent |= away
-        frontier = walk.descend({oid: store.read(oid) for oid in frontier if oid not in away})
-    whole = not absent
-    absent |= store.missing(walk.blobs)
+        unread |= away
+        frontier = [child for oid in frontier if oid not in away for child in _below(store, walk, oid)]
+        walk.deeper()
+    absent = unread | store.missing(walk.blobs)
     found = places(catalog, absent)
-    unknown = {oid for oid in absent - walk.blobs.keys() if oid in found and found[oid].type != fmt.TREE}
-    return FetchPlan(
-        len(found),
-        sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items()),
-        tuple(sorted(absent - found.keys())),
-        whole or absent - walk.blobs.keys() <= unknown,
-    )
+    bytes_ = sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items())
+    whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
+    return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())), whole)
+
+
+def _below(store: Store, walk: Walk, oid: Oid) -> list[Oid]:
+    """What the directory `oid`, which is here, names anew; nothing if it is a blob."""
+    if not store.is_tree(oid) and walk.is_blob(oid):
+        return []
+    return walk.descend(oid, store.read(oid))
 
 
 def _weight(place: Place, size: int) -> int:
@@ -79,8 +79,8 @@ def fetch(
 ) -> Fetched:
     """Makes everything reachable from `oids` (blobs or directories) local and durable.
 
-    Raises `NotFound` if something is neither here nor on the remote, after everything else was fetched, and `Damaged`
-    for what is wrong on the remote twice; what came before stays.
+    Raises `NotFound` if something is neither here nor on the remote, `Damaged` if it is wrong there; after everything
+    else was fetched.
     """
     job = _Fetch(store, catalog, progress)
     with store.batch() as batch:
@@ -89,93 +89,8 @@ def fetch(
             job.blobs(blobs)
         # Last, as a directory comes after what it names; what is incomplete is found out again by whoever needs it.
         batch.commit()
-    absent = job.source.absent
-    if absent:
-        first = min(absent).hex()
-        raise NotFound(
-            f"{len(absent)} objects are neither here nor on {catalog.remote.url}",
-            f"the first is {first}",
-            "push from the clone that made them, or fetch from another remote",
-        )
+    job.source.complain()
     return Fetched(job.objects, job.bytes)
-
-
-class Walk:
-    """Directories descended level by level; checks that they fit what their parents say of them."""
-
-    def __init__(self, store: Store) -> None:
-        self.blobs: dict[Oid, int] = {}
-        """Blobs that were named, with their sizes, -1 if nobody stated it."""
-        self._store = store
-        self._trees: dict[Oid, tuple[int, int, bytes]] = {}
-        """Directories that were named: size (or -1), level (or -1) and first name (or "")."""
-        self._depth = 0
-
-    def begin(self, oids: Iterable[Oid]) -> list[Oid]:
-        """The first level: those of `oids` that are directories, or are not here."""
-        frontier = []
-        here = set(wanted := list(dict.fromkeys(oids)))
-        here -= self._store.missing(wanted)
-        for oid in wanted:
-            if oid not in here or self._store.is_tree(oid):
-                self._trees[oid] = _UNKNOWN
-                frontier.append(oid)
-        return frontier
-
-    def is_blob(self, oid: Oid) -> bool:
-        """Whether `oid`, which was stored as a blob, is one: no directory says that it is a directory. It is noted."""
-        if self._trees[oid] != _UNKNOWN:
-            return False
-        self.blobs.setdefault(oid, -1)
-        return True
-
-    def descend(self, level: dict[Oid, bytes]) -> list[Oid]:
-        """The directories named by those of `level` (oid -> bytes) that were not named before; notes the blobs.
-
-        Raises `Damaged`.
-        """
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise Damaged("directories are nested too deep", f"there are over {MAX_DEPTH} levels")
-        frontier: list[Oid] = []
-        for oid, data in level.items():
-            depth, rows = self._decode(oid, data)
-            for name, kind, size, child in rows:
-                if kind in _TREES:
-                    claim = (size, depth - 1, name) if depth else (size, -1, b"")
-                    if self._note(oid, child, claim):
-                        frontier.append(child)
-                elif self.blobs.setdefault(child, size) != size:
-                    raise _disagree(oid, child)
-        return frontier
-
-    def _note(self, oid: Oid, child: Oid, claim: tuple[int, int, bytes]) -> bool:
-        known = self._trees.get(child)
-        if known is None:
-            self._trees[child] = claim
-            return True
-        if known[0] not in (-1, claim[0]):
-            raise _disagree(oid, child)
-        return False
-
-    def _decode(self, oid: Oid, data: bytes) -> tuple[int, list[tree.Entry]]:
-        level, rows = tree.decode(data)
-        size, expected, first = self._trees[oid]
-        if size >= 0 and size != sum(row.size for row in rows):
-            raise Damaged(f"directory {oid.hex()[:12]} is damaged", "it has not the size that its parent says")
-        if expected >= 0 and (level != expected or not rows or rows[0].name != first):
-            raise Damaged(f"directory {oid.hex()[:12]} is damaged", "it is not the part that its parent says")
-        return level, rows
-
-
-_TREES = (tree.DIR[0], tree.NODE[0])
-_UNKNOWN = (-1, -1, b"")
-
-
-def _disagree(parent: Oid, child: Oid) -> Damaged:
-    return Damaged(
-        f"directory {parent.hex()[:12]} is damaged", f"it says another size of {child.hex()[:12]} than others do"
-    )
 
 
 class _Fetch:
@@ -189,19 +104,20 @@ class _Fetch:
 
     def trees(self, oids: Iterable[Oid], batch: Batch) -> dict[Oid, int]:
         """Brings directories into `batch`, each level with one round of requests; the blobs they name, with sizes."""
-        walk = Walk(self._store)
+        walk = Walk()
         frontier = walk.begin(oids)
         self._progress.begin("fetching directories")
         while frontier:
             away = self._store.missing(frontier)
-            level = {oid: self._store.read(oid) for oid in frontier if oid not in away}
+            below = [child for oid in frontier if oid not in away for child in _below(self._store, walk, oid)]
             found = self.source.locate(away)
             self.source.absent |= away - found.keys()
             found = {oid: place for oid, place in found.items() if place.type == fmt.TREE or not walk.is_blob(oid)}
             for entry in self.source.entries(found, known=found):
-                level[entry.oid] = entry.data
+                below += walk.descend(entry.oid, entry.data)
                 self._stored(batch, entry, fmt.TREE)
-            frontier = walk.descend(level)
+            frontier = below
+            walk.deeper()
         self._progress.end()
         return walk.blobs
 

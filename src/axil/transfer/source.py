@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from axil.base.hashing import Oid
-from axil.errors import Damaged
+from axil.errors import Damaged, NotFound
 from axil.formats.index import Place
 from axil.remotes.base import Remote
 from axil.transfer.catalog import Catalog
@@ -14,15 +14,22 @@ from axil.transfer.ranges import Answer, Entry, Failure, Span, read, read_all, s
 
 
 class Source:
-    """What one fetch or check knows of its remote. `absent` collects what is nowhere."""
+    """What one fetch or check knows of its remote."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.remote = catalog.remote
         self.absent: set[Oid] = set()
+        """What is nowhere."""
+        self.damaged: dict[Oid, Failure] = {}
+        """What is wrong, twice, wherever it lies."""
         self._avoid: set[Oid] = set()
         """Packs that are gone, or gave wrong bytes twice."""
         self._refreshed = False
+
+    def give_up_on(self, packs: Iterable[Oid]) -> None:
+        """Look for nothing in these packs any more."""
+        self._avoid.update(packs)
 
     def locate(self, oids: Collection[Oid]) -> dict[Oid, Place]:
         """Where each of `oids` lies. What is in no known pack makes the remote be asked for new indexes, once."""
@@ -45,9 +52,9 @@ class Source:
         work: Callable[[Remote, Span], Answer] = read,
         known: dict[Oid, Place] | None = None,
     ) -> Iterator[Entry]:
-        """Every one of `oids` that the remote has, decoded and checked; the rest is added to `absent`.
+        """Every one of `oids` that the remote has, decoded and checked; the rest is added to `absent` or `damaged`.
 
-        `known` are places found before. Raises `Damaged` for what is wrong wherever it lies.
+        `known` are places found before.
         """
         found = self.locate(oids) if known is None else known
         self.absent.update(oid for oid in oids if oid not in found)
@@ -66,16 +73,25 @@ class Source:
         found = self.locate([failure.oid for failure in failures])
         for failure in failures:
             if failure.oid not in found:
-                if not failure.gone:
-                    raise damaged(failure)
-                self.absent.add(failure.oid)
+                if failure.gone:
+                    self.absent.add(failure.oid)
+                else:
+                    self.damaged[failure.oid] = failure
         return found
 
-
-def damaged(failure: Failure) -> Damaged:
-    """The error for an object whose bytes are wrong on the remote, twice."""
-    return Damaged(
-        f"object {failure.oid.hex()[:12]} is damaged on the remote",
-        failure.why,
-        "`axil remote check` shows all damage; pushing from a clone that has the object heals it",
-    )
+    def complain(self) -> None:
+        """Raise `Damaged` or `NotFound` if something could not be had."""
+        if self.damaged:
+            oid, failure = min(self.damaged.items())
+            others = f" (and {len(self.damaged) - 1} others)" if len(self.damaged) > 1 else ""
+            raise Damaged(
+                f"object {oid.hex()[:12]} is damaged on the remote{others}",
+                failure.why,
+                "`axil remote check` shows all damage; pushing from a clone that has the object heals it",
+            )
+        if self.absent:
+            raise NotFound(
+                f"{len(self.absent)} objects are neither here nor on {self.remote.url}",
+                f"the first is {min(self.absent).hex()}",
+                "push from the clone that made them, or fetch from another remote",
+            )

@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tests.transfer_builder import blob, chunked, push_all, put_index, put_pack
+from tests.unit.transfer.conftest import BIG, filled
 
-from axil.base.hashing import Oid, hash_bytes
+from axil.base.hashing import hash_bytes
 from axil.errors import Damaged, NotFound
-from axil.formats.tree import DIR, FILE, Entry
 from axil.remotes.memory import Memory
 from axil.store import Store
-from axil.store.hashing import LARGE
 from axil.store.verify import verify
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.fetch import fetch, plan_fetch
-
-BIG = os.urandom(5 * LARGE + 17)
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def remote() -> Memory:
-    return Memory(Clock())
-
-
-@pytest.fixture
-def catalog(remote: Memory, tmp_path: Path) -> Catalog:
-    return Catalog(remote, str(tmp_path / "remote"))
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "here"))
-
-
-def filled(path: Path, *, many: int = 0) -> tuple[Store, Oid]:
-    store = Store(str(path))
-    with store.batch() as batch:
-        small = batch.put_bytes(b"content")
-        squeezed = batch.put_bytes(b"compressible " * 5000)
-        big = batch.put_bytes(BIG)
-        rows = [Entry(b"%05d" % n, FILE[0], 5, batch.put_bytes(b"%05d" % n)) for n in range(many)]
-        inner = batch.put_tree([Entry(b"f", FILE[0], 7, small), *rows])
-        size = 7 + sum(row.size for row in rows)
-        root = batch.put_tree(
-            [
-                Entry(b"d", DIR[0], size, inner),
-                Entry(b"e", FILE[0], 65000, squeezed),
-                Entry(b"g", FILE[0], len(BIG), big),
-            ]
-        )
-        batch.commit()
-    return store, root
-
-
-def same(a: Store, b: Store, oids: Sequence[Oid]) -> None:
-    for oid in oids:
-        assert a.read(oid) == b.read(oid)
 
 
 @pytest.mark.parametrize("chunk", [0, 70_000])
