@@ -42,6 +42,16 @@ class Assembly:
         self._finished = True
         return oid
 
+    def keep(self) -> str:
+        """Leave the file in its place, durable, as it is; its path."""
+        try:
+            os.fchmod(self._fd, 0o444)
+            os.fsync(self._fd)
+        except OSError as error:
+            raise refusal(error, self.path) from None
+        self._finished = True
+        return self.path
+
     def __enter__(self) -> Assembly:
         return self
 

@@ -18,7 +18,7 @@ from axil.store.faults import DiskFull
 from axil.store.files import copy_in, write_in
 from axil.store.hashing import FORK_FROM, LARGE, Saved, attempt, collect_saved
 from axil.store.merge import merge_small
-from axil.store.packs import Pack, PackWriter
+from axil.store.packs import SUFFIX, Pack, PackWriter
 from axil.store.publish import Staged, publish
 from axil.store.squeeze import Squeezer
 from axil.store.temporary import Workspace
@@ -82,6 +82,13 @@ class Batch:
         if oid not in self._fresh:
             self._fresh.add(oid)
             self._pack().add(oid, stored, raw, kind, codec)
+
+    def put_pack(self, path: str, pack: Oid) -> None:
+        """Stores the whole pack `path`, made at a place from `new_path` and synced; its hash is `pack`.
+
+        The caller has checked each of its entries.
+        """
+        self._staged.packs.append((path, pack.hex() + SUFFIX))
 
     def new_path(self) -> str:
         """Where a file can be written that `put_made` is going to be given."""

@@ -15,6 +15,7 @@ from axil.formats import pack as fmt
 from axil.formats.index import Place
 from axil.store import Batch, Store
 from axil.store.hashing import LARGE
+from axil.transfer.adopt import adopt, wanted_whole
 from axil.transfer.assemble import assemble
 from axil.transfer.catalog import Catalog
 from axil.transfer.lookup import places
@@ -55,7 +56,7 @@ def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan
         unread |= away
         frontier = [child for oid in frontier if oid not in away for child in _below(store, walk, oid)]
         walk.deeper()
-    absent = unread | store.missing(walk.blobs)
+    absent = unread | _away(store, walk.blobs)
     found = places(catalog, absent)
     bytes_ = sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items())
     whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
@@ -67,6 +68,12 @@ def _below(store: Store, walk: Walk, oid: Oid) -> list[Oid]:
     if not store.is_tree(oid) and walk.is_blob(oid):
         return []
     return walk.descend(oid, store.read(oid))
+
+
+def _away(store: Store, sizes: dict[Oid, int]) -> set[Oid]:
+    """The blobs that are not here. Small ones are looked for in packs only: to ask the disk for each takes too long."""
+    absent = store.packs.missing(sizes)
+    return {oid for oid in absent if 0 <= sizes[oid] < LARGE or store.files.stat(oid) is None}
 
 
 def _weight(place: Place, size: int) -> int:
@@ -123,7 +130,7 @@ class _Fetch:
 
     def blobs(self, sizes: dict[Oid, int]) -> None:
         """Brings blobs; `sizes` are what they must have, or -1."""
-        found = self.source.locate(away := self._store.missing(sizes))
+        found = self.source.locate(away := _away(self._store, sizes))
         self.source.absent |= away - found.keys()
         recipes = {oid: place for oid, place in found.items() if place.type == fmt.RECIPE}
         plain = {oid: place for oid, place in found.items() if oid not in recipes}
@@ -140,6 +147,10 @@ class _Fetch:
 
     def _plain(self, found: dict[Oid, Place]) -> None:
         with self._store.batch() as batch:
+            whole = wanted_whole(self.source.catalog, found)
+            for oids in adopt(self.source.remote, batch, whole, found, self._progress):
+                self.objects += len(oids)
+                self.bytes += sum(found.pop(oid).stored for oid in oids)
             since = 0
             for entry in self.source.entries(found, known=found):
                 self._stored(batch, entry, fmt.BLOB)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from axil.base.hashing import Oid, hash_bytes
-from axil.base.light import NamedTuple
+from axil.base.light import NamedTuple, TypeVar
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats import recipe
@@ -14,6 +15,9 @@ from axil.formats.index import Place
 from axil.remotes.base import Absent, Remote
 from axil.store.packs import decompress
 from axil.transfer import keys
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 GAP = 256 << 10
 """Wanted entries at most this far apart are fetched with one request. A request to a bucket waits some 50 ms, but eight
@@ -123,12 +127,17 @@ def decoded(oid: Oid, place: Place | fmt.Location, stored: bytes, path: str) -> 
 
 def read_all(remote: Remote, wanted: Iterable[Span], work: Callable[[Remote, Span], Answer] = read) -> Iterator[Answer]:
     """`work` on each span, `remote.jobs` at a time, at most twice as many ahead of the reader; in the order given."""
-    jobs = max(remote.jobs, 1)
-    waiting: list[Future[Answer]] = []
+    return in_threads(remote.jobs, partial(work, remote), wanted)
+
+
+def in_threads(jobs: int, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """`work` on each of `tasks`, `jobs` at a time, at most twice as many ahead of the reader; in the order given."""
+    jobs = max(jobs, 1)
+    waiting: list[Future[Result]] = []
     pool = ThreadPoolExecutor(jobs)
     try:
-        for span in wanted:
-            waiting.append(pool.submit(work, remote, span))
+        for task in tasks:
+            waiting.append(pool.submit(work, task))
             if len(waiting) >= 2 * jobs:
                 yield waiting.pop(0).result()
         while waiting:
