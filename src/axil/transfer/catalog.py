@@ -69,7 +69,7 @@ class Catalog:
         its key.
         """
         self.load()
-        self._refresh_condemned(broken)
+        self.refresh_condemned(broken)
         listed = {oid for stat in self.remote.list(keys.INDEX) if (oid := keys.oid_of(stat.key)) is not None}
         wanted = sorted(listed - self._indexes.keys() - self._superseded)
         os.makedirs(self._index_folder, exist_ok=True)
@@ -85,7 +85,8 @@ class Catalog:
                 self._forget(oid)
         self._settle()
 
-    def _refresh_condemned(self, broken: dict[str, Damaged] | None) -> None:
+    def refresh_condemned(self, broken: dict[str, Damaged] | None = None) -> None:
+        """Bring only the condemned lists up to date. Raises like `refresh`."""
         listed = {name for stat in self.remote.list(keys.CONDEMNED) if (name := keys.ulid_of(stat.key, keys.CONDEMNED))}
         for name in listed - self.condemned.keys():
             key = keys.CONDEMNED + name
@@ -118,6 +119,13 @@ class Catalog:
         self._open(oid)
         self._settle()
 
+    def reset(self) -> None:
+        """Drop all that this clone noted of the remote: another one has its place."""
+        import shutil
+
+        self.condemned, self._indexes, self._superseded, self._loaded = {}, {}, set(), True
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     # -- asking
 
     def find(self, oid: Oid, avoid: frozenset[Oid] = frozenset()) -> Place | None:
@@ -138,8 +146,8 @@ class Catalog:
             for index in self.indexes() if wanted else ():
                 column = index.bucket(first)
                 found = wanted.intersection(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
-                if avoid:
-                    found = {oid for oid in found if self.find(oid, avoid) is not None}
+                if not avoid.isdisjoint(pack.id for pack in index.packs):
+                    found = {oid for oid in found if (place := index.find(oid)) and place.pack not in avoid}
                 wanted -= found
             absent |= wanted
         return absent
