@@ -40,8 +40,8 @@ class _Piece(NamedTuple):
     target: Assembly
 
 
-def wanted_whole(catalog: Catalog, found: Mapping[Oid, Place], smallest: int = SMALLEST) -> list[PackInfo]:
-    """The packs of at least `smallest` bytes of which every entry is in `found` and may lie in a pack of a store."""
+def wanted_whole(catalog: Catalog, found: Mapping[Oid, Place]) -> list[PackInfo]:
+    """The packs of at least SMALLEST bytes of which every entry is in `found` and may lie in a pack of a store."""
     bytes_: dict[Oid, int] = {}
     unfit: set[Oid] = set()
     for place in found.values():
@@ -54,7 +54,7 @@ def wanted_whole(catalog: Catalog, found: Mapping[Oid, Place], smallest: int = S
         if oid in bytes_
         and oid not in unfit
         # Entries lie back to back: only if all are wanted does the sum come out like this.
-        and smallest <= info.size == bytes_[oid] + _OVERHEAD <= fmt.MAX_SIZE
+        and SMALLEST <= info.size == bytes_[oid] + _OVERHEAD <= fmt.MAX_SIZE
     ]
 
 

@@ -9,6 +9,7 @@ from axil.errors import Damaged, NotFound
 from axil.formats.index import Place
 from axil.remotes.base import Remote
 from axil.transfer.catalog import Catalog
+from axil.transfer.identity import identify
 from axil.transfer.lookup import places
 from axil.transfer.ranges import Answer, Entry, Failure, Span, read, read_all, spans
 
@@ -39,10 +40,14 @@ class Source:
         return found
 
     def refresh(self) -> bool:
-        """Ask the remote for new indexes, unless that was done; says whether it was done now."""
+        """Ask the remote for new indexes, unless that was done; says whether it was done now.
+
+        Raises `AxilError` for a remote that this axil cannot read.
+        """
         if self._refreshed:
             return False
         self._refreshed = True
+        identify(self.catalog)
         self.catalog.refresh()
         return True
 
