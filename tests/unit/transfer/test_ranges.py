@@ -43,7 +43,7 @@ def test_entries_over_each_other() -> None:
 
 def test_threads_answer_in_order_and_stop_early() -> None:
     assert list(in_threads(3, lambda n: n * n, range(20))) == [n * n for n in range(20)]
-    started = []
+    started: list[int] = []
     answers = in_threads(2, started.append, range(1000))
     next(answers)
     answers.close()  # type: ignore[attr-defined]
