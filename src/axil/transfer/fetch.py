@@ -91,10 +91,13 @@ def fetch(
     """
     job = _Fetch(store, catalog, progress)
     with store.batch() as batch:
+        # Before looking what is here, so that it stays until what refers to it is written.
+        batch.hold()
         blobs = job.trees(oids, batch)
         if not trees_only:
             job.blobs(blobs)
         # Last, as a directory comes after what it names; what is incomplete is found out again by whoever needs it.
+        batch.rely_on(job.here)
         batch.commit()
     job.source.complain()
     return Fetched(job.objects, job.bytes)
@@ -105,6 +108,8 @@ class _Fetch:
 
     def __init__(self, store: Store, catalog: Catalog, progress: Progress) -> None:
         self.source = Source(catalog)
+        self.here: set[Oid] = set()
+        """What was found to be here already."""
         self.objects = self.bytes = 0
         self._store = store
         self._progress = progress
@@ -116,6 +121,7 @@ class _Fetch:
         self._progress.begin("fetching directories")
         while frontier:
             away = self._store.missing(frontier)
+            self.here.update(oid for oid in frontier if oid not in away)
             below = [child for oid in frontier if oid not in away for child in _below(self._store, walk, oid)]
             found = self.source.locate(away)
             self.source.absent |= away - found.keys()
@@ -126,11 +132,14 @@ class _Fetch:
             frontier = below
             walk.deeper()
         self._progress.end()
+        odd, self.source.otherwise = self.source.otherwise, set()
+        self.source.absent |= odd
         return walk.blobs
 
     def blobs(self, sizes: dict[Oid, int]) -> None:
         """Brings blobs; `sizes` are what they must have, or -1."""
         found = self.source.locate(away := _away(self._store, sizes))
+        self.here.update(oid for oid in sizes if oid not in away)
         self.source.absent |= away - found.keys()
         recipes = {oid: place for oid, place in found.items() if place.type == fmt.RECIPE}
         plain = {oid: place for oid, place in found.items() if oid not in recipes}
@@ -144,6 +153,10 @@ class _Fetch:
             self.objects += count
             self.bytes += size
         self._progress.end()
+        again, self.source.otherwise = self.source.otherwise, set()
+        self.source.absent |= again - sizes.keys()
+        if again := again & sizes.keys():
+            self.blobs({oid: sizes[oid] for oid in again})
 
     def _plain(self, found: dict[Oid, Place]) -> None:
         with self._store.batch() as batch:
@@ -163,6 +176,8 @@ class _Fetch:
 
     def _stored(self, batch: Batch, entry: Entry, kind: int) -> None:
         oid, place, stored, data = entry
+        if place.type == fmt.RECIPE:
+            raise Damaged(f"object {oid.hex()[:12]} is damaged on the remote", "a recipe stands in its place")
         self.objects += 1
         self.bytes += place.stored
         if kind == fmt.BLOB and place.raw >= LARGE:
