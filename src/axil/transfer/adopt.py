@@ -24,7 +24,7 @@ from axil.transfer.ranges import LONGEST, in_threads
 SMALLEST = 1 << 20
 """A smaller pack is rather copied into one with others: many small packs make every lookup slower."""
 
-_ROUND = 512 << 20
+_ROUND = 256 << 20
 """So many bytes of packs are fetched, then checked by all cores, then made durable."""
 
 _OVERHEAD = fmt.HEADER_SIZE + 256 * 4 + fmt.FOOTER_SIZE

@@ -74,7 +74,7 @@ def assemble(
 
 def _blobs(source: Source, recipes: dict[Oid, Place], sizes: Mapping[Oid, int]) -> Iterator[_Blob]:
     """The blobs of which recipe and segments can be had."""
-    for entry in list(source.entries(recipes, known=recipes)):
+    for entry in source.entries(recipes, known=recipes):
         made = recipe.decode(entry.data, entry.oid)
         if sizes[entry.oid] not in (-1, made.size):
             raise _wrong(entry.oid, "it has not the size it must have")

@@ -13,6 +13,7 @@ from axil.base.progress import SILENT, Progress
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats.index import Place
+from axil.remotes.base import Denied, Unreachable
 from axil.store import Batch, Store
 from axil.store.hashing import LARGE
 from axil.transfer.adopt import adopt, wanted_whole
@@ -164,15 +165,23 @@ class _Fetch:
             for oids in adopt(self.source.remote, batch, whole, found, self._progress):
                 self.objects += len(oids)
                 self.bytes += sum(found.pop(oid).stored for oid in oids)
-            since = 0
-            for entry in self.source.entries(found, known=found):
-                self._stored(batch, entry, fmt.BLOB)
-                self._progress.advance(entry.place.stored)
-                since += entry.place.stored
-                if since >= _COMMIT_BYTES:
-                    batch.commit()
-                    since = 0
+            try:
+                self._copy(found, batch)
+            except (Unreachable, Denied, KeyboardInterrupt):
+                # What came need not come again.
+                batch.commit()
+                raise
             batch.commit()
+
+    def _copy(self, found: dict[Oid, Place], batch: Batch) -> None:
+        since = 0
+        for entry in self.source.entries(found, known=found):
+            self._stored(batch, entry, fmt.BLOB)
+            self._progress.advance(entry.place.stored)
+            since += entry.place.stored
+            if since >= _COMMIT_BYTES:
+                batch.commit()
+                since = 0
 
     def _stored(self, batch: Batch, entry: Entry, kind: int) -> None:
         oid, place, stored, data = entry

@@ -27,6 +27,12 @@ them brings meanwhile."""
 LONGEST = 8 << 20
 """A request asks for about this much at most, so that several share the work and memory is bounded."""
 
+MOST_RAW = 32 << 20
+"""A request asks for entries that are about this long at most once decoded, or for one entry."""
+
+MEMORY = 384 << 20
+"""What is held in memory at a time, by requests under way and by answers that wait for their turn."""
+
 
 class Span(NamedTuple):
     """One request: `length` bytes of a pack from `start` on, which hold the wanted `entries`."""
@@ -66,17 +72,23 @@ def spans(wanted: Mapping[Oid, Place], gap: int = GAP, longest: int = LONGEST) -
     """The requests that bring `wanted`: entries of one pack that lie close are brought together."""
     made: list[Span] = []
     run: list[tuple[Oid, Place]] = []
-    start = end = 0
+    start = end = raw = 0
     for oid, place in sorted(wanted.items(), key=lambda item: (item[1].pack, item[1].offset)):
         stop = place.offset + place.stored
-        far = bool(run) and (run[0][1].pack != place.pack or place.offset > end + gap or stop - start > longest)
-        if run and far:
+        if run and (
+            run[0][1].pack != place.pack
+            or place.offset > end + gap
+            or stop - start > longest
+            or raw + place.raw > MOST_RAW
+        ):
             made.append(Span(run[0][1].pack, start, end - start, tuple(run)))
             run = []
         if not run:
             start = end = place.offset
+            raw = 0
         run.append((oid, place))
         end = max(end, stop)
+        raw += place.raw
     if run:
         made.append(Span(run[0][1].pack, start, end - start, tuple(run)))
     return made
@@ -126,21 +138,40 @@ def decoded(oid: Oid, place: Place | fmt.Location, stored: bytes, path: str) -> 
 
 
 def read_all(remote: Remote, wanted: Iterable[Span], work: Callable[[Remote, Span], Answer] = read) -> Iterator[Answer]:
-    """`work` on each span, `remote.jobs` at a time, at most twice as many ahead of the reader; in the order given."""
-    return in_threads(remote.jobs, partial(work, remote), wanted)
+    """`work` on each span, several at a time; in the order given."""
+    return in_threads(remote.jobs, partial(work, remote), wanted, _weight)
 
 
-def in_threads(jobs: int, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """`work` on each of `tasks`, `jobs` at a time, at most twice as many ahead of the reader; in the order given."""
+def _weight(span: Span) -> int:
+    """The memory that an answer takes: what comes, and what it is once cut and decoded."""
+    return 2 * span.length + sum(place.raw for _, place in span.entries)
+
+
+def in_threads(
+    jobs: int,
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    weigh: Callable[[Task], int] = lambda _: 0,
+    most: int = MEMORY,
+) -> Iterator[Result]:
+    """`work` on each of `tasks`, `jobs` at a time; in the order given.
+
+    At most twice as many are ahead of the reader, and no more than together weigh `most`, but always one.
+    """
     jobs = max(jobs, 1)
-    waiting: list[Future[Result]] = []
+    waiting: list[tuple[int, Future[Result]]] = []
+    load = 0
     pool = ThreadPoolExecutor(jobs)
     try:
         for task in tasks:
-            waiting.append(pool.submit(work, task))
-            if len(waiting) >= 2 * jobs:
-                yield waiting.pop(0).result()
-        while waiting:
-            yield waiting.pop(0).result()
+            weight = weigh(task)
+            while waiting and (len(waiting) >= 2 * jobs or load + weight > most):
+                done, future = waiting.pop(0)
+                yield future.result()
+                load -= done
+            waiting.append((weight, pool.submit(work, task)))
+            load += weight
+        for _, future in waiting:
+            yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

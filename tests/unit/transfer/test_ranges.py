@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 from axil.base.hashing import hash_bytes
 from axil.formats.index import Place
 from axil.formats.pack import BLOB, RAW
-from axil.transfer.ranges import in_threads, spans
+from axil.transfer.ranges import MOST_RAW, in_threads, spans
 
 PACKS = (b"\1" * 32, b"\2" * 32)
 
@@ -48,3 +50,22 @@ def test_threads_answer_in_order_and_stop_early() -> None:
     next(answers)
     answers.close()  # type: ignore[attr-defined]
     assert len(started) <= 5
+
+
+def test_what_unpacks_to_much_is_asked_for_apart() -> None:
+    bombs = {bytes([n]) * 32: place(10 * n, 10)._replace(raw=MOST_RAW // 2 + 1) for n in range(3)}
+    assert [len(span.entries) for span in spans(bombs)] == [1, 1, 1]
+
+
+def test_memory_is_bounded() -> None:
+    lock, held = threading.Lock(), [0]
+
+    def work(size: int) -> int:
+        with lock:
+            held[0] += size
+            assert held[0] <= 10
+        return size
+
+    for size in in_threads(8, work, [4, 4, 2, 8, 1, 1, 10, 3, 3, 3, 3], lambda size: size, 10):
+        with lock:
+            held[0] -= size
