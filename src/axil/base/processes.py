@@ -35,6 +35,27 @@ def start(command: Sequence[str], cwd: str, env: Mapping[str, str], output: int)
     )
 
 
+Piped = subprocess.Popen[bytes]
+
+
+def start_piped(command: Sequence[str], env: Mapping[str, str], *, own_session: bool) -> Piped:
+    """Start `command` with all three streams in pipes; in a session of its own it cannot ask at the terminal."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=own_session)
+
+
+def end_piped(process: Piped, patience: float) -> int:
+    """Close the input of `process` and wait for its end, killing it after `patience` seconds; returns its exit code."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 def identity(pid: int) -> Identity | None:
     """The identity of the process `pid`, None if there is none (or no /proc)."""
     fields = _stat(pid)
