@@ -14,11 +14,11 @@ from axil.base.light import TYPE_CHECKING, Any
 from axil.base.progress import SILENT, Progress
 from axil.formats import pack as fmt
 from axil.formats.tree import Entry, split
-from axil.store.faults import DiskFull
+from axil.store.faults import DiskFull, ReadOnly
 from axil.store.files import copy_in, write_in
 from axil.store.hashing import FORK_FROM, LARGE, Saved, attempt, collect_saved
 from axil.store.merge import merge_small
-from axil.store.packs import Pack, PackWriter
+from axil.store.packs import SUFFIX, Pack, PackWriter
 from axil.store.publish import Staged, publish
 from axil.store.squeeze import Squeezer
 from axil.store.temporary import Workspace
@@ -73,6 +73,45 @@ class Batch:
             if not self._has(root):
                 self._write(root, data, fmt.TREE, squeeze=False)
         return root
+
+    def put_stored(self, oid: Oid, stored: bytes, raw: int, kind: int, codec: int) -> None:
+        """Stores an object below LARGE as it lies in another pack.
+
+        The caller has checked that it decodes to what `oid` names, and that it is not here.
+        """
+        if oid not in self._fresh:
+            self._fresh.add(oid)
+            self._pack().add(oid, stored, raw, kind, codec)
+
+    def hold(self) -> None:
+        """Until `commit` or `discard` no collection moves objects. Does nothing if the store is read-only."""
+        with contextlib.suppress(ReadOnly):
+            self._open()
+
+    def rely_on(self, oids: set[Oid]) -> None:
+        """Makes what holds these objects, which are here, look young: see `_freshen`. Call `hold` before looking."""
+        rest = set(oids)
+        for pack in self._store.packs.opened() if rest else ():
+            if mine := rest.intersection(pack.table.oids()):
+                self._freshen(pack)
+                rest -= mine
+        for oid in rest:
+            self._store.files.relied_on(oid)
+
+    def put_pack(self, path: str, pack: Oid) -> None:
+        """Stores the whole pack `path`, made at a place from `new_path` and synced; its hash is `pack`.
+
+        The caller has checked each of its entries.
+        """
+        self._staged.packs.append((path, pack.hex() + SUFFIX))
+
+    def new_path(self) -> str:
+        """Where a file can be written that `put_made` is going to be given."""
+        return self._new_path()
+
+    def put_made(self, oid: Oid, path: str) -> None:
+        """Stores the file `path`, sealed and made at a place from `new_path`, whose hash is `oid`."""
+        self._stage_large(oid, path)
 
     def put_files(self, paths: Sequence[str], progress: Progress = SILENT) -> list[Saved | OSError]:
         """Stores regular files, each read once; an `OSError` stands for one that cannot be read.
@@ -141,16 +180,21 @@ class Batch:
 
     def _write(self, oid: Oid, data: bytes, kind: int, *, squeeze: bool) -> None:
         self._fresh.add(oid)
-        if self._writer is None or self._writer.full:
-            self._close_writer()
-            self._writer = PackWriter(self._open().folder)
+        writer = self._pack()
         if squeeze:
             if self._squeezer is None:
                 self._squeezer = Squeezer()
             if (less := self._squeezer.squeeze(data)) is not None:
-                self._writer.add(oid, less, len(data), kind, fmt.ZSTD)
+                writer.add(oid, less, len(data), kind, fmt.ZSTD)
                 return
-        self._writer.add(oid, data, len(data), kind, fmt.RAW)
+        writer.add(oid, data, len(data), kind, fmt.RAW)
+
+    def _pack(self) -> PackWriter:
+        """The pack being written."""
+        if self._writer is None or self._writer.full:
+            self._close_writer()
+            self._writer = PackWriter(self._open().folder)
+        return self._writer
 
     def _close_writer(self) -> None:
         if self._writer:
