@@ -1,0 +1,1 @@
+"""Remotes that wrap a remote: each adds one thing to it, and they stack."""
