@@ -70,6 +70,30 @@ def encode(entries: Mapping[Oid, Place], packs: Sequence[PackInfo], supersedes: 
     )
 
 
+def record(oid: Oid, number: int, row: bytes) -> bytes:
+    """An entry as `encode_records` takes it: `row` is the 13 bytes of a pack's table, `number` that of the pack."""
+    return oid + number.to_bytes(4, "little") + row
+
+
+def encode_records(
+    records: Sequence[bytes], packs: Sequence[PackInfo], supersedes: Sequence[Oid], nonce: bytes
+) -> bytes:
+    """Like `encode`, of `record`s that are sorted and unique by oid: a third of the memory, for a million of them."""
+    end = b"\xff" * (OID_SIZE + ROW_SIZE)
+    fanout = _FANOUT.pack(*(bisect_right(records, bytes((first,)) + end) for first in range(256)))
+    return b"".join(
+        (
+            _HEADER.pack(MAGIC, VERSION, 0, len(packs), len(supersedes), len(records), nonce),
+            *(pack.id for pack in packs),
+            *(_SIZE.pack(pack.size) for pack in packs),
+            *supersedes,
+            fanout,
+            *(one[:OID_SIZE] for one in records),
+            *(one[OID_SIZE:] for one in records),
+        )
+    )
+
+
 class Index:
     """An index over any buffer that can be sliced (bytes or a memory map); `path` names it in errors.
 

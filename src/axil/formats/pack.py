@@ -26,6 +26,8 @@ RAW, ZSTD = 0, 1
 TARGET_SIZE = 64 << 20
 """Writers start a new pack at this size or MAX_ENTRIES, whatever comes first."""
 MAX_ENTRIES = 1 << 16
+MAX_SIZE = 2 * TARGET_SIZE + (8 << 20)
+"""More bytes than any pack has that a writer makes: a full one, one more entry, and the table."""
 MAX_RAW = 64 << 20
 """The most bytes one entry may have once decompressed: a bound on what a hostile pack can make a reader allocate."""
 

@@ -13,7 +13,7 @@ from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
-CACHE_KIND = "project-1"
+CACHE_KIND = "project-2"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 LINKS = ("auto", "copy", "reflink", "hardlink")
 RESERVED = frozenset({".git", ".axil"})
@@ -55,7 +55,8 @@ class ProjectFile(NamedTuple):
     metrics: dict[str, str] = {}
     """Metric -> "max" or "min"; the first one is the headline."""
     stages: dict[str, Stage] = {}
-    remotes: dict[str, dict[str, str]] = {}
+    remotes: dict[str, dict[str, Any]] = {}
+    """Name -> settings, no secrets among them: those are in axil.local.toml (`load_remotes`)."""
     link: str = "auto"
     strict_env: bool = False
     name_pattern: str = ""
@@ -75,7 +76,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "store": ("link",),
     "env": ("strict",),
     "stages": ("cmd", "deps", "params", "outs", "metrics", "plots", "keep", "cwd", "env", "always"),
-    "remotes": ("url",),
+    "remotes": (),  # any name; formats/remotes.py
 }
 
 
@@ -95,7 +96,7 @@ def parse(text: str, source: str = FILE) -> ProjectFile:
         raise BadInput(f"{source} is not valid TOML", str(error), f"correct {source} and try again") from None
     except RecursionError:
         raise BadInput(f"{source} is not valid TOML", "it is nested too deeply", f"correct {source}") from None
-    return _Reader(source, toml_lines.locate(text)).project(data)
+    return Reader(source, toml_lines.locate(text)).project(data)
 
 
 def dump(project: ProjectFile) -> bytes:
@@ -194,7 +195,7 @@ def _written(stage: Stage) -> dict[str, Any]:
     return values
 
 
-class _Reader:
+class Reader:
     """Checks the parsed TOML value; knows where each key stands, for messages."""
 
     def __init__(self, source: str, lines: Mapping[tuple[str, ...], int]) -> None:
@@ -225,7 +226,7 @@ class _Reader:
             name=self.text(("project", "name"), project.get("name", "")),
             metrics=self.metrics(project.get("metrics", {})),
             stages={name: self.stage(name, value) for name, value in data.get("stages", {}).items()},
-            remotes={name: self.remote(name, value) for name, value in data.get("remotes", {}).items()},
+            remotes=self.remotes(data.get("remotes", {})),
             link=self.choice(("store", "link"), data.get("store", {}).get("link", "auto"), LINKS),
             strict_env=self.flag(("env", "strict"), data.get("env", {}).get("strict", False)),
             name_pattern=self.pattern(("experiments", "names"), data.get("experiments", {}).get("names", "")),
@@ -296,17 +297,12 @@ class _Reader:
         self.table(where, value, 'a table like { f1 = "max", loss = "min" }')
         return {name: self.choice((*where, name), way, ("max", "min")) for name, way in value.items()}
 
-    def remote(self, name: str, value: Any) -> dict[str, str]:
-        import re
+    def remotes(self, value: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        if not value:
+            return {}
+        from axil.formats import remotes
 
-        where = ("remotes", name)
-        if not re.fullmatch(_STAGE_NAME, name):
-            raise self.bad(where, "a remote's name has letters, digits, `_`, `-` and `.`")
-        self.table(where, value)
-        self.known(where, value, TABLES["remotes"])
-        if not self.text((*where, "url"), value.get("url", "")):
-            raise self.bad(where, "the remote has no `url`", 'add url = "s3://bucket/prefix", or a path')
-        return {"url": value["url"]}
+        return {name: remotes.shared(self, name, settings) for name, settings in value.items()}
 
     def known(self, where: tuple[str, ...], table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
         for key in table:

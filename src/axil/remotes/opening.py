@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import os
-import random
-import time
-from collections.abc import Callable, Mapping
 from urllib.parse import unquote, urlsplit
 
-from axil.base.clock import Clock
-from axil.base.light import Any, NamedTuple
 from axil.errors import BadInput
-from axil.remotes.base import Remote, Unreachable
-
-Settings = Mapping[str, Any]
-"""The keys of `[remotes.NAME]`, secrets included (docs/formats/axil-toml.md)."""
+from axil.remotes.base import Remote
+from axil.remotes.world import Settings as Settings
+from axil.remotes.world import World as World
 
 SCHEMES = ("file", "s3", "gs", "az", "ssh", "http", "https")
-
-
-class World(NamedTuple):
-    """What a remote may know of its surroundings."""
-
-    root: str
-    """The project's root: relative paths count from there."""
-    home: str
-    """For `~` and the clouds' own configuration files."""
-    environ: Mapping[str, str]
-    interactive: bool = False
-    """Whether somebody can be asked for a password."""
-    clock: Clock = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = random.random
-    tell: Callable[[Unreachable, float], None] | None = None
-    """Hears that a request is tried again in so many seconds."""
 
 
 def open_remote(name: str, settings: Settings, world: World) -> Remote:
@@ -59,6 +36,10 @@ def open_bare(name: str, settings: Settings, world: World) -> Remote:
         from axil.remotes.folder import Folder
 
         return Folder(folder_path(name, url, world), jobs=settings.get("jobs") or 4)
+    if scheme in ("s3", "gs", "az"):
+        from axil.remotes.objects import open_objects
+
+        return open_objects(name, settings, world)
     raise BadInput(f"remote {name}: cannot use the url {url}", f"unknown kind {scheme}://", _suggestion(scheme))
 
 

@@ -74,6 +74,23 @@ class Batch:
                 self._write(root, data, fmt.TREE, squeeze=False)
         return root
 
+    def put_stored(self, oid: Oid, stored: bytes, raw: int, kind: int, codec: int) -> None:
+        """Stores an object below LARGE as it lies in another pack.
+
+        The caller has checked that it decodes to what `oid` names, and that it is not here.
+        """
+        if oid not in self._fresh:
+            self._fresh.add(oid)
+            self._pack().add(oid, stored, raw, kind, codec)
+
+    def new_path(self) -> str:
+        """Where a file can be written that `put_made` is going to be given."""
+        return self._new_path()
+
+    def put_made(self, oid: Oid, path: str) -> None:
+        """Stores the file `path`, sealed and made at a place from `new_path`, whose hash is `oid`."""
+        self._stage_large(oid, path)
+
     def put_files(self, paths: Sequence[str], progress: Progress = SILENT) -> list[Saved | OSError]:
         """Stores regular files, each read once; an `OSError` stands for one that cannot be read.
 
@@ -141,16 +158,21 @@ class Batch:
 
     def _write(self, oid: Oid, data: bytes, kind: int, *, squeeze: bool) -> None:
         self._fresh.add(oid)
-        if self._writer is None or self._writer.full:
-            self._close_writer()
-            self._writer = PackWriter(self._open().folder)
+        writer = self._pack()
         if squeeze:
             if self._squeezer is None:
                 self._squeezer = Squeezer()
             if (less := self._squeezer.squeeze(data)) is not None:
-                self._writer.add(oid, less, len(data), kind, fmt.ZSTD)
+                writer.add(oid, less, len(data), kind, fmt.ZSTD)
                 return
-        self._writer.add(oid, data, len(data), kind, fmt.RAW)
+        writer.add(oid, data, len(data), kind, fmt.RAW)
+
+    def _pack(self) -> PackWriter:
+        """The pack being written."""
+        if self._writer is None or self._writer.full:
+            self._close_writer()
+            self._writer = PackWriter(self._open().folder)
+        return self._writer
 
     def _close_writer(self) -> None:
         if self._writer:

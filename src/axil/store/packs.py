@@ -66,6 +66,17 @@ class Pack:
             raise Damaged("a pack is damaged", f"{self.path} is cut short at {location.offset + len(data)} bytes")
         return data
 
+    def content(self) -> bytearray:
+        """All bytes of the file. Raises `Damaged` if it was cut short."""
+        data = bytearray(self.size)
+        done = 0
+        with memoryview(data) as view:
+            while done < self.size and (count := os.preadv(self._fd, [view[done:]], done)):
+                done += count
+        if done < self.size:
+            raise Damaged("a pack is damaged", f"{self.path} is cut short at {done} bytes")
+        return data
+
     def read(self, index: int) -> tuple[Location, bytes]:
         """Entry `index`, decoded but not yet checked against its oid. Raises `Damaged`."""
         location = self.table.location(index)

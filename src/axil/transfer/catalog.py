@@ -10,6 +10,7 @@ import mmap
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from axil.base.atomic import write_atomic
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes, parse_oid
@@ -20,6 +21,17 @@ from axil.formats.index import Index, PackInfo, Place
 from axil.formats.sharing import Condemned
 from axil.remotes.base import Absent, Remote
 from axil.transfer import keys
+
+
+@contextlib.contextmanager
+def _noting(broken: dict[str, Damaged] | None, key: str) -> Iterator[None]:
+    """Puts a `Damaged` into `broken`, if there is one, and goes on."""
+    try:
+        yield
+    except Damaged as error:
+        if broken is None:
+            raise
+        broken[key] = error
 
 
 class Catalog:
@@ -50,36 +62,39 @@ class Catalog:
                     self._open(parse_oid(name))
         self._settle()
 
-    def refresh(self) -> None:
+    def refresh(self, broken: dict[str, Damaged] | None = None) -> None:
         """Bring condemned lists (first) and indexes up to date with the remote.
 
-        Raises what the remote raises, and `Damaged` for an index whose bytes are not what its name says.
+        Raises what the remote raises, and `Damaged` for what is not as its name says, unless it can go to `broken` by
+        its key.
         """
         self.load()
-        self._refresh_condemned()
+        self.refresh_condemned(broken)
         listed = {oid for stat in self.remote.list(keys.INDEX) if (oid := keys.oid_of(stat.key)) is not None}
         wanted = sorted(listed - self._indexes.keys() - self._superseded)
         os.makedirs(self._index_folder, exist_ok=True)
         with ThreadPoolExecutor(max(self.remote.jobs, 1)) as pool:
-            for oid, data in zip(wanted, pool.map(self._fetch, wanted), strict=True):
+            for oid, data in zip(wanted, pool.map(partial(self._fetch, broken), wanted), strict=True):
                 if data is not None:
                     write_atomic(self._path(oid), data, sync=False)
-                    self._open(oid)
+                    with _noting(broken, keys.index_key(oid)):
+                        self._open(oid)
         for oid in self._indexes.keys() - listed:
             # A listing may lag behind, but an index that is gone without a successor takes its objects along.
             if self.remote.stat(keys.index_key(oid)) is None:
                 self._forget(oid)
         self._settle()
 
-    def _refresh_condemned(self) -> None:
+    def refresh_condemned(self, broken: dict[str, Damaged] | None = None) -> None:
+        """Bring only the condemned lists up to date. Raises like `refresh`."""
         listed = {name for stat in self.remote.list(keys.CONDEMNED) if (name := keys.ulid_of(stat.key, keys.CONDEMNED))}
         for name in listed - self.condemned.keys():
             key = keys.CONDEMNED + name
-            with contextlib.suppress(Absent):
+            with contextlib.suppress(Absent), _noting(broken, key):
                 self.condemned[name] = sharing.decode_condemned(self.remote.get(key), f"{self.remote.url}: {key}")
         self.condemned = {name: self.condemned[name] for name in sorted(self.condemned.keys() & listed)}
 
-    def _fetch(self, oid: Oid) -> bytes | None:
+    def _fetch(self, broken: dict[str, Damaged] | None, oid: Oid) -> bytes | None:
         """The bytes of an index; None if it is gone meanwhile, because another one has its place."""
         key = keys.index_key(oid)
         for _ in range(2):
@@ -89,11 +104,13 @@ class Catalog:
                 return None
             if hash_bytes(data) == oid:
                 return data
-        raise Damaged(
-            f"{self.remote.url}: {key} is damaged",
-            "its bytes do not match its name",
-            "write a new one from the packs: axil remote repair",
-        )
+        with _noting(broken, key):
+            raise Damaged(
+                f"{self.remote.url}: {key} is damaged",
+                "its bytes do not match its name",
+                "write a new one from the packs: axil remote repair",
+            )
+        return None
 
     def add(self, oid: Oid, data: bytes) -> None:
         """Note an index that this process has just put on the remote."""
@@ -101,6 +118,13 @@ class Catalog:
         write_atomic(self._path(oid), data, sync=False)
         self._open(oid)
         self._settle()
+
+    def reset(self) -> None:
+        """Drop all that this clone noted of the remote: another one has its place."""
+        import shutil
+
+        self.condemned, self._indexes, self._superseded, self._loaded = {}, {}, set(), True
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- asking
 
@@ -122,8 +146,8 @@ class Catalog:
             for index in self.indexes() if wanted else ():
                 column = index.bucket(first)
                 found = wanted.intersection(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
-                if avoid:
-                    found = {oid for oid in found if self.find(oid, avoid) is not None}
+                if not avoid.isdisjoint(pack.id for pack in index.packs):
+                    found = {oid for oid in found if (place := index.find(oid)) and place.pack not in avoid}
                 wanted -= found
             absent |= wanted
         return absent

@@ -1,0 +1,54 @@
+"""A large blob written piece by piece, in any order, and hashed when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from types import TracebackType
+
+from axil.base.hashing import Oid
+from axil.store.faults import refusal
+from axil.store.files import seal
+from axil.store.hashing import hash_fd
+
+
+class Assembly:
+    """The new file `path` of `size` bytes; leaving the context without `finish` removes it."""
+
+    def __init__(self, path: str, size: int) -> None:
+        """Raises `AxilError` if the disk has no room for it."""
+        self.path = path
+        self._finished = False
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise refusal(error, path, size) from None
+
+    def write(self, data: bytes | memoryview, offset: int) -> None:
+        """Put `data` at `offset`. May be called on several threads. Raises `AxilError` if the disk refuses."""
+        view = memoryview(data)
+        try:
+            while view:
+                count = os.pwrite(self._fd, view, offset)
+                view, offset = view[count:], offset + count
+        except OSError as error:
+            raise refusal(error, self.path, len(view)) from None
+
+    def finish(self) -> Oid:
+        """Seal the file; the hash of what is in it."""
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        oid, _ = hash_fd(self._fd)
+        seal(self._fd)
+        self._finished = True
+        return oid
+
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+        if not self._finished:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)

@@ -1,0 +1,95 @@
+"""What pushed objects need: their directories descended in the store, down to what a root protects already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from axil.base.hashing import Oid
+from axil.errors import Damaged
+from axil.formats import pack as fmt
+from axil.formats import tree
+from axil.store import Store, faults
+from axil.store.hashing import LARGE
+from axil.transfer.catalog import Catalog
+
+_TREES = (tree.DIR[0], tree.NODE[0])
+
+
+class Closure:
+    """Directories and blobs that must be on the remote; large blobs, which may be there as recipes, in `large` too."""
+
+    def __init__(self, store: Store, catalog: Catalog, avoid: frozenset[Oid], whole: int) -> None:
+        self.trees: set[Oid] = set()
+        self.blobs: set[Oid] = set()
+        self.large: set[Oid] = set()
+        self.covered: set[Oid] = set()
+        """Where descending stopped, since a root protects it."""
+        self.elsewhere: set[Oid] = set()
+        """Directories that are not here, on the remote or nowhere."""
+        self.absent_here: set[Oid] = set()
+        """Pushed objects that are not here."""
+        self._store, self._catalog = store, catalog
+        self._avoid = avoid
+        self._cut_from = cut_from(whole)
+
+    def add(self, objects: Iterable[Oid], protected: Collection[Oid]) -> None:
+        """Take in `objects` and all they name. Raises `Damaged` for a directory that is not what its name says."""
+        level: list[Oid] = []
+        for oid in dict.fromkeys(objects):
+            if oid in protected:
+                self.covered.add(oid)
+            elif self._store.is_tree(oid):
+                level.append(oid)
+            elif self._store.has(oid):
+                self._blob(oid, self._store.size(oid))
+            else:
+                self._not_here(oid)
+        self.trees.update(level)
+        while level:
+            oid = level.pop()
+            try:
+                data = self._store.read(oid)
+                rows = tree.decode(data)[1]
+            except Damaged as error:
+                raise faults.damaged(oid, "a directory", error.why) from None
+            level += self._children(rows, protected)
+
+    def _children(self, rows: list[tree.Entry], protected: Collection[Oid]) -> list[Oid]:
+        below: list[Oid] = []
+        trees, blobs, cut_from = self.trees, self.blobs, self._cut_from
+        for _, kind, size, oid in rows:
+            if kind not in _TREES:
+                blobs.add(oid)
+                if size >= cut_from:
+                    self.large.add(oid)
+            elif oid in protected:
+                self.covered.add(oid)
+            elif oid not in trees and oid not in self.elsewhere:
+                if self._store.has(oid):
+                    trees.add(oid)
+                    below.append(oid)
+                else:
+                    self.elsewhere.add(oid)
+        return below
+
+    def _blob(self, oid: Oid, size: int) -> None:
+        self.blobs.add(oid)
+        if size >= self._cut_from:
+            self.large.add(oid)
+
+    def _not_here(self, oid: Oid) -> None:
+        self.absent_here.add(oid)
+        place = self._catalog.find(oid, self._avoid)
+        if place is None or place.type == fmt.TREE:
+            self.elsewhere.add(oid)
+        else:
+            self._blob(oid, self._cut_from if place.type == fmt.RECIPE else place.raw)
+
+    def all(self) -> set[Oid]:
+        """Everything that must be on the remote under its own name."""
+        return self.trees | self.blobs | self.elsewhere
+
+
+def cut_from(whole: int) -> int:
+    """From how many bytes on a blob is cut. What lies in a local pack never is: cutting gains nothing there."""
+    return max(whole + 1, LARGE)

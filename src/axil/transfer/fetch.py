@@ -1,0 +1,160 @@
+"""Objects brought from a remote into the store: directories level by level, then what they name.
+
+Whatever the remote answers, nothing comes into the store that is not what its name says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from axil.base.hashing import Oid
+from axil.base.light import NamedTuple
+from axil.base.progress import SILENT, Progress
+from axil.errors import Damaged
+from axil.formats import pack as fmt
+from axil.formats.index import Place
+from axil.store import Batch, Store
+from axil.store.hashing import LARGE
+from axil.transfer.assemble import assemble
+from axil.transfer.catalog import Catalog
+from axil.transfer.lookup import places
+from axil.transfer.ranges import Entry
+from axil.transfer.source import Source
+from axil.transfer.walk import Walk
+
+_COMMIT_BYTES = 256 << 20
+"""So much is made durable at a time: a fetch that breaks off need not begin anew."""
+
+
+class FetchPlan(NamedTuple):
+    """What a fetch would bring, as far as it is known without asking."""
+
+    objects: int
+    bytes: int
+    """As they lie on the remote."""
+    missing: tuple[Oid, ...]
+    """What is neither here nor, as far as is known, on the remote."""
+    whole: bool
+    """False if there are directories that are not here, so that it is not known what they name."""
+
+
+class Fetched(NamedTuple):
+    """What a fetch brought; bytes as they lay on the remote."""
+
+    objects: int
+    bytes: int
+
+
+def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan:
+    """What `fetch` would do, without the network and without writing. Directories that are here are descended."""
+    walk = Walk()
+    frontier = walk.begin(oids)
+    unread: set[Oid] = set()
+    while frontier:
+        away = store.missing(frontier)
+        unread |= away
+        frontier = [child for oid in frontier if oid not in away for child in _below(store, walk, oid)]
+        walk.deeper()
+    absent = unread | store.missing(walk.blobs)
+    found = places(catalog, absent)
+    bytes_ = sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items())
+    whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
+    return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())), whole)
+
+
+def _below(store: Store, walk: Walk, oid: Oid) -> list[Oid]:
+    """What the directory `oid`, which is here, names anew; nothing if it is a blob."""
+    if not store.is_tree(oid) and walk.is_blob(oid):
+        return []
+    return walk.descend(oid, store.read(oid))
+
+
+def _weight(place: Place, size: int) -> int:
+    """The bytes of an object that travel: of a large blob, that its recipe's chunks are about as long as itself."""
+    return max(place.stored, size) if place.type == fmt.RECIPE else place.stored
+
+
+def fetch(
+    store: Store, catalog: Catalog, oids: Iterable[Oid], *, trees_only: bool = False, progress: Progress = SILENT
+) -> Fetched:
+    """Makes everything reachable from `oids` (blobs or directories) local and durable.
+
+    Raises `NotFound` if something is neither here nor on the remote, `Damaged` if it is wrong there; after everything
+    else was fetched.
+    """
+    job = _Fetch(store, catalog, progress)
+    with store.batch() as batch:
+        blobs = job.trees(oids, batch)
+        if not trees_only:
+            job.blobs(blobs)
+        # Last, as a directory comes after what it names; what is incomplete is found out again by whoever needs it.
+        batch.commit()
+    job.source.complain()
+    return Fetched(job.objects, job.bytes)
+
+
+class _Fetch:
+    """One fetch: what it brought so far."""
+
+    def __init__(self, store: Store, catalog: Catalog, progress: Progress) -> None:
+        self.source = Source(catalog)
+        self.objects = self.bytes = 0
+        self._store = store
+        self._progress = progress
+
+    def trees(self, oids: Iterable[Oid], batch: Batch) -> dict[Oid, int]:
+        """Brings directories into `batch`, each level with one round of requests; the blobs they name, with sizes."""
+        walk = Walk()
+        frontier = walk.begin(oids)
+        self._progress.begin("fetching directories")
+        while frontier:
+            away = self._store.missing(frontier)
+            below = [child for oid in frontier if oid not in away for child in _below(self._store, walk, oid)]
+            found = self.source.locate(away)
+            self.source.absent |= away - found.keys()
+            found = {oid: place for oid, place in found.items() if place.type == fmt.TREE or not walk.is_blob(oid)}
+            for entry in self.source.entries(found, known=found):
+                below += walk.descend(entry.oid, entry.data)
+                self._stored(batch, entry, fmt.TREE)
+            frontier = below
+            walk.deeper()
+        self._progress.end()
+        return walk.blobs
+
+    def blobs(self, sizes: dict[Oid, int]) -> None:
+        """Brings blobs; `sizes` are what they must have, or -1."""
+        found = self.source.locate(away := self._store.missing(sizes))
+        self.source.absent |= away - found.keys()
+        recipes = {oid: place for oid, place in found.items() if place.type == fmt.RECIPE}
+        plain = {oid: place for oid, place in found.items() if oid not in recipes}
+        for oid, place in plain.items():
+            if sizes[oid] not in (-1, place.raw):
+                raise Damaged(f"object {oid.hex()[:12]} is damaged on the remote", "it has not the size it must have")
+        total = sum(place.stored for place in plain.values()) + sum(max(sizes[oid], 0) for oid in recipes)
+        self._progress.begin("fetching", total, "B")
+        self._plain(plain)
+        for count, size in assemble(self._store, self.source, recipes, sizes, self._progress):
+            self.objects += count
+            self.bytes += size
+        self._progress.end()
+
+    def _plain(self, found: dict[Oid, Place]) -> None:
+        with self._store.batch() as batch:
+            since = 0
+            for entry in self.source.entries(found, known=found):
+                self._stored(batch, entry, fmt.BLOB)
+                self._progress.advance(entry.place.stored)
+                since += entry.place.stored
+                if since >= _COMMIT_BYTES:
+                    batch.commit()
+                    since = 0
+            batch.commit()
+
+    def _stored(self, batch: Batch, entry: Entry, kind: int) -> None:
+        oid, place, stored, data = entry
+        self.objects += 1
+        self.bytes += place.stored
+        if kind == fmt.BLOB and place.raw >= LARGE:
+            batch.put_bytes(data)
+        else:
+            batch.put_stored(oid, stored, place.raw, kind, place.codec)

@@ -1,0 +1,123 @@
+"""Packs for a remote, built in memory: entries back to back, a table at the end, a name that is their hash."""
+
+from __future__ import annotations
+
+import os
+
+from axil.base.hashing import Oid, hash_bytes
+from axil.base.light import NamedTuple
+from axil.errors import Damaged
+from axil.formats import pack as fmt
+from axil.store.squeeze import Squeezer
+
+TARGET = 32 << 20
+"""Writers start a new pack at this size."""
+
+_SAMPLE = 8 << 10
+_SAMPLE_FROM = 4 * _SAMPLE
+_LEVEL = 1
+
+
+class Limits(NamedTuple):
+    """When a pack is full; tests make it small."""
+
+    size: int = TARGET
+    entries: int = fmt.MAX_ENTRIES
+
+
+class Finished(NamedTuple):
+    """A pack that is on the remote: its id, its length and its table (as `fmt.tail` makes it)."""
+
+    id: Oid
+    size: int
+    tail: bytes
+
+    def table(self) -> fmt.Table:
+        """What lies where in it. Raises `Damaged` if the table is not one of a pack of that size."""
+        start, count = fmt.table_span(self.tail[-fmt.FOOTER_SIZE :], self.size, self.id.hex())
+        if len(self.tail) != self.size - start:
+            raise Damaged("a pack is damaged", f"{self.id.hex()} has a table of another length")
+        return fmt.Table(self.tail, 0, count, start, self.id.hex())
+
+
+class Builder:
+    """One pack being built in memory."""
+
+    __slots__ = ("_limits", "data", "raw", "rows")
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008
+        self.data = bytearray(fmt.header(os.urandom(fmt.NONCE_SIZE)))
+        self.rows: dict[Oid, bytes] = {}
+        self.raw = 0
+        self._limits = limits
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for the next pack."""
+        return len(self.data) >= self._limits.size or len(self.rows) >= self._limits.entries
+
+    def add(self, oid: Oid, stored: bytes | memoryview, raw: int, kind: int, codec: int) -> None:
+        """Append an entry, unless it is in it already."""
+        if oid not in self.rows:
+            self.rows[oid] = fmt.row((len(self.data), len(stored), raw, kind, codec))
+            self.data += stored
+            self.raw += raw
+
+    def finish(self) -> bytes:
+        """Complete `data`; the table that is now at its end."""
+        tail = fmt.tail(self.rows)
+        self.data += tail
+        return tail
+
+
+def finished(data: bytes | bytearray, tail: bytes) -> Finished:
+    """Names a complete pack by its hash; takes time and lets other threads run."""
+    return Finished(hash_bytes(data), len(data), tail)
+
+
+def renewed(data: bytearray, old: Oid, path: str) -> bytes:
+    """Gives the whole pack `data`, whose name is `old`, another nonce, and so another name; returns its table.
+
+    Raises `Damaged` if the bytes are not those of the name: then no entry can be trusted.
+    """
+    if hash_bytes(data) != old:
+        raise Damaged("a pack is damaged", f"{path}: its bytes do not match its name", "run `axil verify`")
+    start, _ = fmt.table_span(bytes(data[-fmt.FOOTER_SIZE :]), len(data), path)
+    data[: fmt.HEADER_SIZE] = fmt.header(os.urandom(fmt.NONCE_SIZE))
+    return bytes(memoryview(data)[start:])
+
+
+class Press:
+    """Compresses entries where it pays. Small ones are tried as in the store; of chunks a sample is tried first."""
+
+    __slots__ = ("_compress", "_squeezer")
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+        self._squeezer = Squeezer()
+
+    def squeeze(self, data: bytes | memoryview) -> bytes | None:
+        """`data` compressed, or None if that saves less than a tenth."""
+        if len(data) < _SAMPLE_FROM:
+            return self._squeezer.squeeze(bytes(data))
+        middle = len(data) // 2
+        if len(self._compress(data[middle : middle + _SAMPLE])) * 10 > _SAMPLE * 9:
+            return None
+        less = self._compress(data)
+        return less if len(less) * 10 <= len(data) * 9 else None
+
+
+def rows_of(done: Finished) -> list[tuple[Oid, bytes]]:
+    """Oid and row of every entry. Raises `Damaged` like `Finished.table`."""
+    table = done.table()
+    at = len(done.tail) - fmt.FOOTER_SIZE - table.count * fmt.ROW_SIZE
+    rows = done.tail[at : -fmt.FOOTER_SIZE]
+    return list(
+        zip(
+            table.oids(),
+            (rows[place : place + fmt.ROW_SIZE] for place in range(0, len(rows), fmt.ROW_SIZE)),
+            strict=True,
+        )
+    )

@@ -1,0 +1,318 @@
+"""Pushing objects to a remote: packs, then an index, then a root (docs/formats/remote.md says why in this order).
+
+A push that broke off is finished by the same push again; if there is nothing to do, nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from axil.base.clock import Clock
+from axil.base.hashing import OID_SIZE, Oid
+from axil.base.light import NamedTuple
+from axil.base.progress import SILENT, Progress
+from axil.errors import AxilError, NotFound
+from axil.formats import pack as fmt
+from axil.formats import recipe, sharing
+from axil.formats.sharing import Chunking, Root
+from axil.remotes.base import Remote
+from axil.store import Store
+from axil.transfer import keys
+from axil.transfer.assemble import chunks_of
+from axil.transfer.catalog import Catalog
+from axil.transfer.closure import Closure
+from axil.transfer.identity import identify, noted, settle
+from axil.transfer.indexes import put_indexes
+from axil.transfer.lease import Held, hold
+from axil.transfer.lookup import places
+from axil.transfer.notes import Protected, Uploads
+from axil.transfer.packer import Finished, Limits
+from axil.transfer.sending import VERBATIM, Sender
+from axil.transfer.shipping import Shipper
+from axil.transfer.source import Source
+
+_ROUNDS = 5
+_FEW_PACKS = 32
+_FEW_OBJECTS = 20_000
+
+
+class PushPlan(NamedTuple):
+    """What a push would do, as far as is known without asking the remote."""
+
+    send: int
+    """Objects to send, with directories."""
+    bytes: int
+    """Their length; large files are cut, so that less may travel."""
+    known: int
+    """Objects that are there already."""
+    missing: tuple[Oid, ...]
+    """What is neither here nor there."""
+    absent_here: tuple[Oid, ...]
+    """Pushed objects that only the remote has."""
+
+
+class Pushed(NamedTuple):
+    """What a push did: objects sent, bytes and packs that travelled, the id of the root it wrote or ""."""
+
+    objects: int
+    bytes: int
+    packs: int
+    root: str
+
+
+def plan_push(store: Store, catalog: Catalog, objects: Iterable[Oid]) -> PushPlan:
+    """What `push` would do, without the network and without writing."""
+    catalog.load()
+    protected = Protected(catalog.folder)
+    protected.load(catalog.condemned)
+    avoid = catalog.condemned_packs
+    found = noted(catalog)
+    closure = Closure(store, catalog, avoid, (found.chunking if found else Chunking()).whole)
+    closure.add(objects, protected.all())
+    everything = closure.all()
+    send = catalog.missing(everything, avoid)
+    nowhere = store.missing(send)
+    send -= nowhere
+    known = len(everything) - len(send) - len(nowhere) + len(closure.covered)
+    only_there = tuple(sorted(closure.absent_here - nowhere))
+    return PushPlan(len(send), _length(store, send), known, tuple(sorted(nowhere)), only_there)
+
+
+def push(
+    store: Store,
+    catalog: Catalog,
+    objects: Iterable[Oid],
+    *,
+    commits: Sequence[str] = (),
+    names: Sequence[str] = (),
+    author: str,
+    host: str,
+    pid: int,
+    clock: Clock,
+    new_id: Callable[[], str],
+    progress: Progress = SILENT,
+    limits: Limits = Limits(),  # noqa: B008
+    verbatim: int = VERBATIM,
+) -> Pushed:
+    """Put `objects` and all they need on the remote, with a root that keeps them there.
+
+    Directories that are not here but on the remote are trusted to be whole. Raises `NotFound` before anything is sent
+    for what is neither here nor there, `Damaged` for what is wrong here, what the remote raises, and `AxilError` if the
+    remote loses what it is given.
+    """
+    wanted = tuple(dict.fromkeys(objects))
+    identify(catalog)
+    catalog.refresh_condemned()
+    protected = _protected(catalog, wanted)
+    if set(wanted) <= protected.all():
+        return Pushed(0, 0, 0, "")
+    chunking = settle(catalog, new_id).chunking
+    with hold(catalog.remote, "push", author=author, host=host, pid=pid, new_id=new_id, clock=clock) as held:
+        # Only what is read after the lease is there holds: see the order in docs/formats/remote.md.
+        catalog.refresh()
+        protected = _protected(catalog, wanted)
+        job = _Push(store, catalog, held, chunking, progress, limits, verbatim)
+        job.closure.add(wanted, protected.all())
+        job.settle(job.begin())
+        root = Root(new_id(), author, wanted, tuple(commits), tuple(names))
+        held.check()
+        catalog.remote.put(keys.ROOTS + root.id, sharing.encode_root(root))
+        job.settle(job.lost(), ready=True)
+        kept = {*wanted, *job.closure.trees, *job.closure.covered}
+        protected.add(root.id, catalog.condemned, kept)
+        return Pushed(job.objects, job.bytes, job.packs, root.id)
+
+
+def _protected(catalog: Catalog, wanted: tuple[Oid, ...]) -> Protected:
+    """What is surely under roots that are still there."""
+    protected = Protected(catalog.folder)
+    protected.load(catalog.condemned)
+    roots = protected.roots()
+    if len(roots) > _FEW_PACKS:
+        listed = {keys.ulid_of(stat.key, keys.ROOTS) for stat in catalog.remote.list(keys.ROOTS)}
+        roots = [root for root in roots if root not in listed]
+    for root in roots:
+        if catalog.remote.stat(keys.ROOTS + root) is None:
+            protected.remove(root)
+    return protected
+
+
+class _Push:
+    """One push under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        held: Held,
+        chunking: Chunking,
+        progress: Progress,
+        limits: Limits,
+        verbatim: int,
+    ) -> None:
+        self.objects = self.bytes = self.packs = 0
+        self.avoid = catalog.condemned_packs
+        self.closure = Closure(store, catalog, self.avoid, chunking.whole)
+        self._store, self._catalog, self._held = store, catalog, held
+        self._chunking, self._progress = chunking, progress
+        self._limits, self._verbatim = limits, verbatim
+        self._notes = Uploads(catalog.folder)
+        self._parts: dict[Oid, bytes] = {}
+        self._broken: set[Oid] = set()
+        self._relied: set[Oid] = set()
+
+    def begin(self) -> set[Oid]:
+        """What must be sent. Raises `NotFound` for what is nowhere."""
+        everything = self.closure.all()
+        send = self._catalog.missing(everything, self.avoid)
+        self._refuse(self._store.missing(send))
+        self._read_recipes(self.closure.large - send)
+        before = self.avoid
+        self._relied = self._packs_of(everything - send)
+        self._gone()
+        return self._absent() if self._parts or self._broken or self.avoid != before else send
+
+    def settle(self, wanted: set[Oid], *, ready: bool = False) -> None:
+        """Send what is wanted, name it in an index, and look again, until nothing was lost meanwhile.
+
+        `ready` if the look that found what is wanted was the last one that is needed.
+        """
+        for _ in range(_ROUNDS):
+            if wanted:
+                self._refuse(self._store.missing(wanted))
+                self._send(wanted)
+            elif ready:
+                return
+            ready = True
+            wanted = self.lost()
+            if not wanted:
+                return
+        raise AxilError(
+            f"{self._catalog.remote.url} loses what it is given",
+            f"{_ROUNDS} times in a row something was gone that had been there",
+            "is somebody deleting files there by hand? See what is wrong: axil remote check",
+        )
+
+    def lost(self) -> set[Oid]:
+        """What must be there and is not any more: condemned, or its pack is gone."""
+        self._held.check()
+        before = self.avoid
+        self._catalog.refresh_condemned()
+        self.avoid |= self._catalog.condemned_packs
+        self._gone()
+        return self._absent() if self.avoid != before else set()
+
+    def _gone(self) -> None:
+        """Notice packs that were relied on and are not there."""
+        relied = self._relied - self.avoid
+        self.avoid |= relied - there(self._catalog.remote, relied).keys()
+
+    def _refuse(self, nowhere: set[Oid]) -> None:
+        if nowhere:
+            raise NotFound(
+                f"{len(nowhere)} objects are neither here nor on {self._catalog.remote.url}",
+                f"the first is {min(nowhere).hex()}",
+                "add the data again, or fetch it from another remote",
+            )
+
+    def _absent(self) -> set[Oid]:
+        """What must be sent: large blobs also if one of their chunks is not there."""
+        absent = self._catalog.missing(self.closure.all(), self.avoid) | self._broken
+        pieces = {oid for joined in self._parts.values() for oid in _split(joined)}
+        if lost := self._catalog.missing(pieces, self.avoid):
+            absent |= {blob for blob, joined in self._parts.items() if not lost.isdisjoint(_split(joined))}
+        return absent
+
+    def _send(self, wanted: set[Oid]) -> None:
+        earlier = self._earlier()
+        self._progress.begin("sending", _length(self._store, wanted), "B")
+        with Shipper(self._catalog.remote, self._notes, self._held, self._progress) as shipper:
+            sender = Sender(
+                self._store,
+                self._catalog,
+                shipper,
+                self._chunking,
+                avoid=self.avoid,
+                limits=self._limits,
+                verbatim=self._verbatim,
+            )
+            sender.rely_on(earlier)
+            sender.send(wanted)
+        self._progress.end()
+        self._parts.update(sender.parts)
+        self._broken -= wanted
+        packs = [*earlier, *shipper.sent]
+        # Directories and recipes in the last index, so that none is named before what it needs.
+        packs.sort(key=lambda done: any(place.type != fmt.BLOB for place in done.table().locations()))
+        self._held.keep()
+        put_indexes(self._catalog, packs, self.avoid)
+        for done in packs:
+            self._notes.remove(done.id)
+        self.objects += len(wanted)
+        self.packs += len(shipper.sent)
+        self.bytes += sum(done.size for done in shipper.sent)
+
+    def _earlier(self) -> list[Finished]:
+        """Packs that a push which broke off has put, and that are still there."""
+        noted = self._notes.load()
+        sizes = there(self._catalog.remote, {done.id for done in noted} - self.avoid)
+        for done in noted:
+            if sizes.get(done.id) != done.size:
+                self._notes.remove(done.id)
+        return [done for done in noted if sizes.get(done.id) == done.size]
+
+    def _packs_of(self, present: set[Oid]) -> set[Oid]:
+        """The packs that `present` objects lie in; of very many objects, all packs they may lie in."""
+        pieces = {oid for joined in self._parts.values() for oid in _split(joined)}
+        if len(present) + len(pieces) > _FEW_OBJECTS:
+            return set(self._catalog.packs()) - self.avoid
+        return {place.pack for place in places(self._catalog, present | pieces).values()}
+
+    def _read_recipes(self, large: set[Oid]) -> None:
+        """Learns of which chunks the large blobs that are there consist: those must be there, too."""
+        found = {oid: place for oid, place in places(self._catalog, large).items() if place.type == fmt.RECIPE}
+        if not found:
+            return
+        source = Source(self._catalog)
+        for entry in list(source.entries(found, known=found)):
+            made = recipe.decode(entry.data, entry.oid)
+            parts = chunks_of(source, entry.oid, made)
+            segments = [part.oid for part in made.parts] if made.level else []
+            if sum(part.size for part in parts) != made.size:
+                continue
+            self._parts[entry.oid] = b"".join(dict.fromkeys([*(part.oid for part in parts), *segments]))
+        self._broken = found.keys() - self._parts.keys()
+
+
+def there(remote: Remote, packs: Collection[Oid]) -> dict[Oid, int]:
+    """Those of `packs` that are on the remote, with their sizes; many are listed instead of asked for one by one."""
+    found: dict[Oid, int] = {}
+    if len(packs) > _FEW_PACKS:
+        listed = ((keys.oid_of(stat.key), stat.size) for stat in remote.list(keys.PACKS))
+        found = {oid: size for oid, size in listed if oid is not None and oid in packs}
+    # A listing may lag behind: what it does not show is asked for.
+    left = sorted(set(packs) - found.keys())
+    with ThreadPoolExecutor(max(remote.jobs, 1)) as pool:
+        for oid, stat in zip(left, pool.map(remote.stat, map(keys.pack_key, left)), strict=True):
+            if stat is not None:
+                found[oid] = stat.size
+    return found
+
+
+def _split(joined: bytes) -> Iterable[Oid]:
+    return (joined[at : at + OID_SIZE] for at in range(0, len(joined), OID_SIZE))
+
+
+def _length(store: Store, oids: set[Oid]) -> int:
+    """The length of all these objects, of those that are here; from the tables of the packs."""
+    left = set(oids)
+    total = 0
+    for pack in store.packs.opened():
+        here = [place.raw for oid, place in zip(pack.table.oids(), pack.table.locations(), strict=True) if oid in left]
+        total += sum(here)
+        left.difference_update(pack.table.oids() if here else ())
+    for oid in left:
+        stat = store.files.stat(oid)
+        total += stat.st_size if stat else 0
+    return total

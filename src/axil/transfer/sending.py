@@ -1,0 +1,188 @@
+"""Objects of the store turned into packs: whole local packs as they are, single entries as they are stored, large
+blobs in chunks; directories and recipes apart from the bytes of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from axil.base.hashing import Oid, hash_bytes
+from axil.formats import pack as fmt
+from axil.formats import recipe
+from axil.formats.recipe import Part
+from axil.formats.sharing import Chunking
+from axil.store import Store, faults
+from axil.store.packs import Pack, decompress
+from axil.transfer.catalog import Catalog
+from axil.transfer.chunks import open_blob, stream
+from axil.transfer.closure import cut_from
+from axil.transfer.packer import Builder, Finished, Limits, Press, renewed
+from axil.transfer.shipping import Made, Shipper
+
+VERBATIM = 1 << 20
+"""Smaller local packs are not sent as they are: together they make fewer requests."""
+_WHOLE_READ = 2
+
+
+class Sender:
+    """Sends wanted objects through a `Shipper`; what a pack that is already there holds is not sent again."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        shipper: Shipper,
+        chunking: Chunking,
+        *,
+        avoid: frozenset[Oid],
+        limits: Limits = Limits(),  # noqa: B008
+        verbatim: int = VERBATIM,
+    ) -> None:
+        self.parts: dict[Oid, bytes] = {}
+        """Chunks and segments of large blobs, joined."""
+        self._store, self._catalog, self._shipper = store, catalog, shipper
+        self._chunking, self._avoid = chunking, avoid
+        self._limits, self._verbatim = limits, verbatim
+        self._press = Press()
+        self._had: set[Oid] = set()
+        self._data, self._meta, self._pieces = Builder(limits), Builder(limits), Builder(limits)
+
+    def rely_on(self, packs: Iterable[Finished]) -> None:
+        """Packs that an earlier push put: what is in them need not be sent."""
+        for done in packs:
+            self._had.update(done.table().oids())
+
+    def send(self, wanted: set[Oid]) -> None:
+        """Put everything in `wanted` on the remote. Raises `NotFound` or `Damaged` for what the store cannot give."""
+        left = wanted - self._had
+        self._store.packs.refresh()
+        packs = sorted(self._store.packs.opened(), key=lambda pack: -pack.size)
+        copied = [pack for pack in packs if not self._whole(pack, left)]
+        for pack in copied:
+            oids = pack.table.oids()
+            rows = [(place, oid) for place, oid in zip(pack.table.locations(), oids, strict=True) if oid in left]
+            left.difference_update(oid for _, oid in rows)
+            self._copy(pack, sorted(rows))
+        for oid in sorted(left):
+            self._file(oid)
+        self._data = self._flushed(self._data)
+        self._pieces = self._flushed(self._pieces)
+        self._meta = self._flushed(self._meta)
+        self._shipper.drain()
+
+    def _whole(self, pack: Pack, left: set[Oid]) -> bool:
+        """Send `pack` as it is, if everything in it is wanted and of one sort; then nothing of it is `left`."""
+        if pack.size < self._verbatim:
+            return False
+        oids = pack.table.oids()
+        if not left.issuperset(oids):
+            return False
+        places = pack.table.locations()
+        if len({place.type == fmt.TREE for place in places}) > 1:
+            return False
+        left.difference_update(oids)
+        self._shipper.ship(lambda: _renewed(pack), pack.size, sum(place.raw for place in places))
+        return True
+
+    def _copy(self, pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> None:
+        for (_, _, raw, kind, codec), oid, stored in _read(pack, rows):
+            data = stored if codec == fmt.RAW else decompress(bytes(stored), raw, pack.path)
+            if hash_bytes(data) != oid:
+                raise faults.damaged(oid, pack.path, "its bytes do not match its name")
+            if codec == fmt.RAW and kind != fmt.TREE and (less := self._press.squeeze(stored)) is not None:
+                stored, codec = memoryview(less), fmt.ZSTD
+            self._add(kind, oid, stored, raw, codec)
+
+    def _file(self, oid: Oid) -> None:
+        stat = self._store.files.stat(oid)
+        if stat is None:
+            raise self._store.absent(oid)
+        path = self._store.files.path(oid)
+        fd = open_blob(path)
+        try:
+            if stat.st_size >= cut_from(self._chunking.whole):
+                self._cut(fd, oid, path)
+                return
+            with open(fd, "rb", closefd=False) as file:
+                data = file.read()
+        finally:
+            os.close(fd)
+        if hash_bytes(data) != oid:
+            raise faults.damaged(oid, path, "its bytes do not match its name")
+        self._squeezed(fmt.BLOB, oid, data)
+
+    def _cut(self, fd: int, blob: Oid, path: str) -> None:
+        """Sends the chunks of a large blob that are not there, and the recipe."""
+        parts: list[Part] = []
+        for oid, data in stream(fd, blob, path, self._chunking):
+            parts.append(Part(oid, len(data)))
+            if self._new(oid):
+                less = self._press.squeeze(data)
+                self._piece(oid, data if less is None else less, len(data), fmt.RAW if less is None else fmt.ZSTD)
+        if len(parts) == 1:
+            return  # One chunk is the blob itself.
+        made, segments = recipe.split(parts)
+        for oid, body in segments:
+            if self._new(oid):
+                self._add(fmt.SEGMENT, oid, memoryview(body), len(body), fmt.RAW)
+        body = recipe.encode(made, blob)
+        self._add(fmt.RECIPE, blob, memoryview(body), len(body), fmt.RAW)
+        self.parts[blob] = b"".join({part.oid: None for part in parts} | {oid: None for oid, _ in segments})
+
+    def _new(self, oid: Oid) -> bool:
+        """Whether a chunk or segment must be sent; from then on it need not."""
+        if oid in self._had or self._catalog.find(oid, self._avoid) is not None:
+            return False
+        self._had.add(oid)
+        return True
+
+    def _squeezed(self, kind: int, oid: Oid, data: bytes) -> None:
+        less = self._press.squeeze(data)
+        stored = data if less is None else less
+        self._add(kind, oid, memoryview(stored), len(data), fmt.RAW if less is None else fmt.ZSTD)
+
+    def _piece(self, oid: Oid, stored: bytes | memoryview, raw: int, codec: int) -> None:
+        """Adds a chunk: those of one blob stay in order, not mixed with small blobs."""
+        if self._pieces.full:
+            self._pieces = self._flushed(self._pieces)
+        self._pieces.add(oid, stored, raw, fmt.BLOB, codec)
+
+    def _add(self, kind: int, oid: Oid, stored: memoryview, raw: int, codec: int) -> None:
+        if kind == fmt.BLOB:
+            if self._data.full:
+                self._data = self._flushed(self._data)
+            self._data.add(oid, stored, raw, kind, codec)
+        else:
+            if self._meta.full:
+                self._meta = self._flushed(self._meta)
+            self._meta.add(oid, stored, raw, kind, codec)
+
+    def _flushed(self, builder: Builder) -> Builder:
+        """Sends a pack; the next one."""
+        if not builder.rows:
+            return builder
+        self._shipper.ship(lambda: _completed(builder), len(builder.data), builder.raw)
+        return Builder(self._limits)
+
+
+def _completed(builder: Builder) -> Made:
+    tail = builder.finish()
+    return builder.data, tail
+
+
+def _renewed(pack: Pack) -> Made:
+    """A local pack with another name, read and checked on the thread that uploads it."""
+    data = pack.content()
+    return data, renewed(data, bytes.fromhex(pack.name.partition(".")[0]), pack.path)
+
+
+def _read(pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> Iterator[tuple[fmt.Location, Oid, memoryview]]:
+    """The stored bytes of entries given in the order they lie; read at one go if they are a good part of the pack."""
+    if sum(place.stored for place, _ in rows) * _WHOLE_READ < pack.size or not rows:
+        for place, oid in rows:
+            yield place, oid, memoryview(pack.stored(place))
+        return
+    start, end = rows[0][0].offset, max(place.offset + place.stored for place, _ in rows)
+    data = memoryview(pack.stored(fmt.Location(start, end - start, 0, fmt.BLOB, fmt.RAW)))
+    for place, oid in rows:
+        yield place, oid, data[place.offset - start : place.offset - start + place.stored]

@@ -1,0 +1,69 @@
+"""Packs on their way to a remote: several at once, in bounded memory, the first error stops all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from axil.base.progress import Progress
+from axil.remotes.base import Remote
+from axil.transfer import keys
+from axil.transfer.lease import Held
+from axil.transfer.notes import Uploads
+from axil.transfer.packer import Finished, finished
+
+IN_FLIGHT = 160 << 20
+"""Bytes of packs that may be in memory at once, one pack more if that is needed to go on."""
+_LOOK_AGAIN = 30.0
+
+Made = tuple[bytes | bytearray, bytes]
+"""A complete pack, and the table at its end."""
+
+
+class Shipper:
+    """Uploads packs on threads. Used by one thread; leaving the context waits for what runs and drops the rest."""
+
+    def __init__(self, remote: Remote, notes: Uploads, held: Held, progress: Progress) -> None:
+        self.sent: list[Finished] = []
+        """What is on the remote, in the order of completion."""
+        self._remote, self._notes, self._held, self._progress = remote, notes, held, progress
+        self._pool = ThreadPoolExecutor(max(remote.jobs, 1))
+        self._running: dict[Future[Finished], tuple[int, int]] = {}
+
+    def __enter__(self) -> Shipper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def ship(self, make: Callable[[], Made], size: int, raw: int) -> None:
+        """Upload the pack of about `size` bytes that `make` gives on a thread; `raw` bytes of objects are in it.
+
+        Waits while too much is under way. Raises what an earlier upload raised.
+        """
+        while self._running and sum(size for size, _ in self._running.values()) + size > IN_FLIGHT:
+            self._wait()
+        while len(self._running) >= max(self._remote.jobs, 1) + 1:
+            self._wait()
+        self._held.keep()
+        self._running[self._pool.submit(self._upload, make)] = (size, raw)
+
+    def drain(self) -> None:
+        """Wait until all are on the remote. Raises what an upload raised."""
+        while self._running:
+            self._wait()
+
+    def _upload(self, make: Callable[[], Made]) -> Finished:
+        data, tail = make()
+        done = finished(data, tail)
+        self._remote.put(keys.pack_key(done.id), data)
+        self._notes.add(done)
+        return done
+
+    def _wait(self) -> None:
+        over, _ = wait(self._running, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED)
+        self._held.keep()
+        for future in over:
+            _, raw = self._running.pop(future)
+            self.sent.append(future.result())
+            self._progress.advance(raw)

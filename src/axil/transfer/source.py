@@ -1,0 +1,97 @@
+"""Objects of one remote by their oids: looked up, asked for, and looked for elsewhere where a pack is gone or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from axil.base.hashing import Oid
+from axil.errors import Damaged, NotFound
+from axil.formats.index import Place
+from axil.remotes.base import Remote
+from axil.transfer.catalog import Catalog
+from axil.transfer.lookup import places
+from axil.transfer.ranges import Answer, Entry, Failure, Span, read, read_all, spans
+
+
+class Source:
+    """What one fetch or check knows of its remote."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.remote = catalog.remote
+        self.absent: set[Oid] = set()
+        """What is nowhere."""
+        self.damaged: dict[Oid, Failure] = {}
+        """What is wrong, twice, wherever it lies."""
+        self._avoid: set[Oid] = set()
+        """Packs that are gone, or gave wrong bytes twice."""
+        self._refreshed = False
+
+    def give_up_on(self, packs: Iterable[Oid]) -> None:
+        """Look for nothing in these packs any more."""
+        self._avoid.update(packs)
+
+    def locate(self, oids: Collection[Oid]) -> dict[Oid, Place]:
+        """Where each of `oids` lies. What is in no known pack makes the remote be asked for new indexes, once."""
+        found = places(self.catalog, oids, frozenset(self._avoid))
+        if len(found) < len(oids) and self.refresh():
+            found = places(self.catalog, oids, frozenset(self._avoid))
+        return found
+
+    def refresh(self) -> bool:
+        """Ask the remote for new indexes, unless that was done; says whether it was done now."""
+        if self._refreshed:
+            return False
+        self._refreshed = True
+        self.catalog.refresh()
+        return True
+
+    def entries(
+        self,
+        oids: Collection[Oid],
+        work: Callable[[Remote, Span], Answer] = read,
+        known: dict[Oid, Place] | None = None,
+    ) -> Iterator[Entry]:
+        """Every one of `oids` that the remote has, decoded and checked; the rest is added to `absent` or `damaged`.
+
+        `known` are places found before.
+        """
+        found = self.locate(oids) if known is None else known
+        self.absent.update(oid for oid in oids if oid not in found)
+        while found:
+            failures: list[Failure] = []
+            for answer in read_all(self.remote, spans(found), work):
+                failures += answer.failures
+                yield from answer.entries
+            found = self._elsewhere(failures)
+
+    def _elsewhere(self, failures: list[Failure]) -> dict[Oid, Place]:
+        """Other places for what could not be had."""
+        if not failures:
+            return {}
+        self._avoid.update(failure.place.pack for failure in failures)
+        found = self.locate([failure.oid for failure in failures])
+        for failure in failures:
+            if failure.oid not in found:
+                if failure.gone:
+                    self.absent.add(failure.oid)
+                else:
+                    self.damaged[failure.oid] = failure
+        return found
+
+    def complain(self) -> None:
+        """Raise `Damaged` or `NotFound` if something could not be had."""
+        if self.damaged:
+            oid, failure = min(self.damaged.items())
+            others = f" (and {len(self.damaged) - 1} others)" if len(self.damaged) > 1 else ""
+            raise Damaged(
+                f"object {oid.hex()[:12]} is damaged on the remote{others}",
+                failure.why,
+                "`axil remote check` shows all damage; pushing from a clone that has the object heals it",
+            )
+        if self.absent:
+            raise NotFound(
+                f"{len(self.absent)} objects are neither here nor on {self.remote.url}",
+                f"the first is {min(self.absent).hex()}",
+                "push from the clone that made them, or fetch from another remote",
+            )
