@@ -52,8 +52,9 @@ def push(needs: Names, merge: bool = False) -> dict[str, Step]:
             )
             todo = needs - {oid for oid, _ in where}
             kept = indexes if merge else frozenset()
+            drop = frozenset() if rules.merge_keeps_condemned or not merge else mine.lists
             step = "pack" if todo else "look"
-            yield state, Actor(actor.name, step, (), Pushing(frozenset(), kept, where, todo))
+            yield state, Actor(actor.name, step, (), Pushing(drop, kept, where, todo))
 
     def pack(state: State, actor: Actor, rules: Rules) -> Next:
         mine = cast(Pushing, actor.seen)
@@ -66,9 +67,10 @@ def push(needs: Names, merge: bool = False) -> dict[str, Step]:
         read = mine.indexes
         gone = frozenset(one.name for one in read) | {name for one in read for name in one.supersedes}
         old = effective(read) if rules.merge_keeps_all else frozenset(dict(sorted(effective(read))).items())
+        old = frozenset(row for row in old if row[1] not in condemned(mine.lists))
         new = Index(f"{actor.name}.{mine.number}", entries | old, gone, state.now)
         where = frozenset(row for row in mine.where if row[0] not in mine.todo) | entries
-        after = mine._replace(where=where, todo=NOTHING, number=mine.number + 1, indexes=frozenset())
+        after = mine._replace(lists=frozenset(), where=where, todo=NOTHING, number=mine.number + 1, indexes=frozenset())
         yield state._replace(indexes=state.indexes | {new}), Actor(actor.name, "look", (), after)
 
     def look(state: State, actor: Actor, rules: Rules) -> Next:

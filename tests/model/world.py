@@ -86,6 +86,8 @@ class Rules(NamedTuple):
     """A pack that an index names and no listing shows is asked for before it counts as gone."""
     merge_keeps_all: bool = True
     """An index that takes the place of others names every place that they named."""
+    merge_keeps_condemned: bool = True
+    """… in condemned packs, too, while these exist."""
     lag: bool = False
 
 

@@ -9,14 +9,13 @@ from axil.base.hashing import Oid, hash_bytes
 from axil.base.progress import SILENT, Progress
 from axil.errors import Damaged
 from axil.formats import index as index_format
-from axil.formats import pack as pack_format
-from axil.formats.index import PackInfo, Place
+from axil.formats.index import MAX_ENTRIES, PackInfo, Place
 from axil.formats.pack import BLOB
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
-from axil.transfer.gather import Found, gather
+from axil.transfer.packer import Builder, finished
+from axil.transfer.ranges import read_all, spans
 
-TARGET = 32 << 20
 Alive = Callable[[], None]
 """Called before every request that changes something; raises if one may not go on."""
 
@@ -30,59 +29,36 @@ def copy(
     """
     places: dict[Oid, Place] = {}
     packs: list[PackInfo] = []
-    builders = {True: _Builder(catalog), False: _Builder(catalog)}
-    rows = list(wanted)
+    builders = {True: Builder(), False: Builder()}
+    rows = dict(wanted)
     progress.begin("copying what is needed", len(rows), "objects")
-    for found in gather(catalog.remote, rows):
-        if found.data is None:
-            raise Damaged(f"object {found.oid.hex()[:12]} cannot be copied", found.why, "axil remote check tells more")
-        progress.advance()
-        builder = builders[found.place.type == BLOB]
-        if builder.full(found):
-            packs.append(builder.put(places, alive))
-        builder.add(found)
-        if len(places) > index_format.MAX_ENTRIES // 2:
+    for answer in read_all(catalog.remote, spans(rows)):
+        for failure in answer.failures:
+            raise Damaged(f"object {failure.oid.hex()[:12]} cannot be copied", failure.why, "see: axil remote check")
+        for oid, place, stored, _ in answer.entries:
+            blobs = place.type == BLOB
+            builders[blobs].add(oid, stored, place.raw, place.type, place.codec)
+            if builders[blobs].full:
+                packs.append(_put(catalog, builders[blobs], places, alive))
+                builders[blobs] = Builder()
+            progress.advance()
+        if len(places) > MAX_ENTRIES // 2:
             _name(catalog, places, packs, alive)
             places = {}
-    packs += [builder.put(places, alive) for builder in builders.values() if builder.rows]
+    packs += [_put(catalog, builder, places, alive) for builder in builders.values() if builder.rows]
     _name(catalog, places, packs, alive)
     progress.end()
     return frozenset(pack.id for pack in packs)
 
 
-class _Builder:
-    """A pack in memory."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._clear()
-
-    def _clear(self) -> None:
-        self._data = bytearray(pack_format.header(os.urandom(pack_format.NONCE_SIZE)))
-        self.rows: dict[Oid, tuple[int, int, int, int, int]] = {}
-
-    def full(self, found: Found) -> bool:
-        """Whether it is time for another pack before `found` goes in."""
-        if not self.rows:
-            return False
-        return len(self._data) + len(found.stored) > TARGET or len(self.rows) >= pack_format.MAX_ENTRIES
-
-    def add(self, found: Found) -> None:
-        """Append an object as it is stored."""
-        if found.oid not in self.rows:
-            place = found.place
-            self.rows[found.oid] = (len(self._data), place.stored, place.raw, place.type, place.codec)
-            self._data += found.stored
-
-    def put(self, places: dict[Oid, Place], alive: Alive) -> PackInfo:
-        """Put the pack on the remote, note in `places` what lies where, and begin another one."""
-        self._data += pack_format.tail({oid: pack_format.row(row) for oid, row in self.rows.items()})
-        pack = PackInfo(hash_bytes(self._data), len(self._data))
-        alive()
-        self._catalog.remote.put(keys.pack_key(pack.id), self._data)
-        places.update((oid, Place(pack.id, *row)) for oid, row in self.rows.items())
-        self._clear()
-        return pack
+def _put(catalog: Catalog, builder: Builder, places: dict[Oid, Place], alive: Alive) -> PackInfo:
+    """Put a pack on the remote, and note in `places` what lies where."""
+    done = finished(builder.data, builder.finish())
+    alive()
+    catalog.remote.put(keys.pack_key(done.id), builder.data)
+    table = done.table()
+    places.update((oid, Place(done.id, *row)) for oid, row in zip(table.oids(), table.locations(), strict=True))
+    return PackInfo(done.id, done.size)
 
 
 def _name(catalog: Catalog, places: dict[Oid, Place], packs: list[PackInfo], alive: Alive) -> None:

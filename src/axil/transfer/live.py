@@ -16,7 +16,7 @@ from axil.formats.index import Place
 from axil.formats.pack import BLOB, RECIPE, SEGMENT, TREE
 from axil.store.store import Store
 from axil.transfer.catalog import Catalog
-from axil.transfer.gather import gather
+from axil.transfer.ranges import read_all, spans
 from axil.transfer.survey import Survey, entries
 
 _Places = dict[tuple[Oid, int], list[Place]]
@@ -49,7 +49,12 @@ def walk(
     unreadable: dict[Oid, str] = {}
     done: set[tuple[Oid, int]] = set()
     queue: list[tuple[Oid, int]] = []
-    _meet(((oid, BLOB) for oid in roots), named, live, done, queue, root=True)
+    for oid in roots:
+        # A root does not say what it is, so it is whatever is here under its name.
+        kinds = [
+            kind for kind in (BLOB, TREE) if kind == BLOB or (oid, kind) in named or (store and store.is_tree(oid))
+        ]
+        _meet(((oid, kind) for kind in kinds), named, live, done, queue)
     progress.begin("looking for what is needed", unit="directories")
     while queue:
         batch, queue = queue[:_BATCH], queue[_BATCH:]
@@ -78,18 +83,15 @@ def _meet(
     live: set[Oid],
     done: set[tuple[Oid, int]],
     queue: list[tuple[Oid, int]],
-    root: bool = False,
 ) -> None:
     """Note that `rows` (oid, kind) live, and queue those that name others."""
     for oid, kind in rows:
         live.add(oid)
-        # A blob may be here as a recipe; and a root does not say what it is, so it is whatever is here under its name.
-        kinds = (TREE, RECIPE) if root else (RECIPE,) if kind == BLOB else (kind,)
-        for one in kinds:
-            row = (oid, one)
-            if row not in done and (kind != BLOB or row in named):
-                done.add(row)
-                queue.append(row)
+        # A blob names others if it is here as a recipe; what was called a directory is one, whatever it is here as.
+        row = (oid, RECIPE if kind == BLOB else kind)
+        if row not in done and (kind != BLOB or row in named):
+            done.add(row)
+            queue.append(row)
 
 
 def _children(oid: Oid, kind: int, data: bytes) -> Iterator[tuple[Oid, int]]:
@@ -120,16 +122,16 @@ def _contents(
         left[oid, kind] = list(named.get((oid, kind), ())) or _elsewhere(catalog, survey, oid)
     # One copy after the other, until one is sound. What has none at all is missing, which others tell.
     while left := {row: places for row, places in left.items() if places}:
-        asked = {(row[0], places[0]): row for row, places in left.items()}
-        for found in gather(catalog.remote, asked):
-            row = asked[found.oid, found.place]
-            left[row] = left[row][1:]
-            if found.data is not None:
-                yield *row, found.data
-                if row[1] != RECIPE:
-                    left[row] = []
-            elif not left[row] or row[1] == RECIPE:
-                unreadable[found.oid] = found.why
+        for kind in (TREE, RECIPE, SEGMENT):
+            asked = {row[0]: places.pop(0) for row, places in left.items() if row[1] == kind}
+            for answer in read_all(catalog.remote, spans(asked)):
+                for entry in answer.entries:
+                    yield entry.oid, kind, entry.data
+                    if kind != RECIPE:
+                        left[entry.oid, kind].clear()
+                for failure in answer.failures:
+                    if kind == RECIPE or not left[failure.oid, kind]:
+                        unreadable[failure.oid] = failure.why
 
 
 def _local(store: Store | None, oid: Oid) -> bytes | None:

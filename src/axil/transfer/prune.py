@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from axil.base.clock import Clock, system_clock
 from axil.base.hashing import Oid
 from axil.base.ids import new_id as make_id
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import AxilError, NotFound, UsageError
+from axil.errors import AxilError, Busy, NotFound, UsageError
 from axil.formats import sharing
 from axil.formats.sharing import Lease, Root
 from axil.remotes.base import Absent
@@ -20,12 +21,12 @@ from axil.store.store import Store
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.copies import Alive, copy
+from axil.transfer.lease import Held, hold, living
 from axil.transfer.live import walk
 from axil.transfer.mark import Mark, droppable, execute_mark, plan_mark
 from axil.transfer.shares import Shares, count
 from axil.transfer.survey import GitRoots, Survey, take
 from axil.transfer.sweep import Sweep, Swept, execute_sweep, plan_sweep
-from axil.transfer.tenure import Tenure, tenure
 
 GRACE = 7 * 86400.0
 LEAST_GRACE = 3600.0
@@ -109,12 +110,12 @@ def prune(
     is needed is missing or cannot be read; then nothing was changed. May be killed at any moment, and repeated.
     """
     _check(catalog, grace)
-    with tenure(catalog.remote, Lease(new_id(), "prune", author, host, pid), clock) as held:
-        looked = _look(catalog, roots_of_git, drop_roots, grace, held.now, held.id, store, held.alive, progress)
+    with _alone(catalog, author=author, host=host, pid=pid, new_id=new_id, clock=clock) as (held, now):
+        looked = _look(catalog, roots_of_git, drop_roots, grace, now, held.lease.id, store, held.keep, progress)
         survey, shares, plan = looked
         _refuse(catalog, plan)
-        swept = execute_sweep(catalog, survey, shares, plan.sweeps, grace, held.alive, progress)
-        condemned = execute_mark(catalog, survey, shares, plan.mark, new_id(), held.alive, progress)
+        swept = execute_sweep(catalog, survey, shares, plan.sweeps, grace, held.keep, progress)
+        condemned = execute_mark(catalog, survey, shares, plan.mark, new_id(), held.keep, progress)
     return Pruned(swept, condemned, plan)
 
 
@@ -137,8 +138,8 @@ def restore_condemned(
     """
     _check(catalog, LEAST_GRACE)
     name = new_id or (lambda: make_id(clock))
-    with tenure(catalog.remote, Lease(name(), "prune", author, host, pid), clock) as held:
-        survey = take(catalog, (), held.now, held.id)
+    with _alone(catalog, author=author, host=host, pid=pid, new_id=name, clock=clock) as (held, now):
+        survey = take(catalog, (), now, held.lease.id)
         if id not in survey.lists:
             raise NotFound(f"{catalog.remote.url} has no condemned list {id}")
         roots = survey.lists[id].list.roots
@@ -149,25 +150,50 @@ def restore_condemned(
                     return put
                 put = tuple(root._replace(id=name()) for root in roots)
                 for root in put:
-                    held.alive()
+                    held.keep()
                     catalog.remote.put(keys.ROOTS + root.id, sharing.encode_root(root))
             # Like a push, look once more after the roots.
-            survey = take(catalog, (), held.now, held.id)
+            survey = take(catalog, (), now, held.lease.id)
     raise AxilError("the roots could not be put back", "what they need is condemned again and again", "try again later")
 
 
+@contextlib.contextmanager
+def _alone(
+    catalog: Catalog, *, author: str, host: str, pid: int, new_id: Callable[[], str], clock: Clock
+) -> Iterator[tuple[Held, float]]:
+    """Hold the lease of a prune; the remote's time at its beginning. Raises `Busy` if there is another prune alive.
+
+    Of two that begin at the same moment both may give up. Two that run at once, because a listing hid one from the
+    other, do not harm each other: see docs/formats/remote.md.
+    """
+    remote = catalog.remote
+    with hold(remote, "prune", author=author, host=host, pid=pid, new_id=new_id, clock=clock) as held:
+        stat = remote.stat(keys.LEASES + held.lease.id)
+        if stat is None:
+            raise Busy("the prune was given up", f"{remote.url} does not show the lease that was written", "try again")
+        for _, other in living(remote, stat.written):
+            if other.kind == "prune" and other.id != held.lease.id:
+                who = " ".join(word for word in (other.author, f"on {other.host}" if other.host else "") if word)
+                raise Busy(
+                    f"another prune of {remote.url} is under way",
+                    f"begun by {who or 'somebody'}, process {other.pid}; if it was killed, its lease ends by itself",
+                    "try again in half an hour",
+                )
+        yield held, stat.written
+
+
 def _save(
-    catalog: Catalog, survey: Survey, roots: tuple[Root, ...], store: Store | None, held: Tenure, progress: Progress
+    catalog: Catalog, survey: Survey, roots: tuple[Root, ...], store: Store | None, held: Held, progress: Progress
 ) -> bool:
     """Copy what `roots` need out of condemned packs; whether there was anything."""
-    found = walk(catalog, survey, {oid for root in roots for oid in root.objects}, store, held.alive, progress)
+    found = walk(catalog, survey, {oid for root in roots for oid in root.objects}, store, held.keep, progress)
     shares = count(catalog, survey, found.oids)
     if shares.missing or found.unreadable:
         gone = len(shares.missing) + len(found.unreadable)
         raise NotFound("it is too late to put the roots back", f"{gone} objects they need are gone or damaged")
     lost = {oid: places[0] for oid, places in shares.stake.items() if shares.owner(oid) is None}
     if lost:
-        copy(catalog, lost.items(), held.alive, progress)
+        copy(catalog, lost.items(), held.keep, progress)
     return bool(lost)
 
 

@@ -18,9 +18,8 @@ from axil.formats.sharing import Condemned, Lease, Root
 from axil.remotes.base import Absent, Remote, Stat
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
+from axil.transfer.lease import living
 
-LEASE_LIVES = 1800.0
-"""Seconds for which a lease is alive after it was written."""
 SETTLED = 3600.0
 """An index that old is shown by every listing."""
 GitRoots = Callable[[], Iterable[Oid]] | Iterable[Oid]
@@ -62,7 +61,7 @@ class Survey(NamedTuple):
 def take(catalog: Catalog, roots_of_git: GitRoots, now: float, own: str = "") -> Survey:
     """Look at everything, `catalog` included. `own` is the id of one's own lease. Changes nothing on the remote."""
     remote = catalog.remote
-    leases = tuple(living(remote, now, own))
+    leases = tuple(lease for _, lease in living(remote, now) if lease.id != own)
     lists: dict[str, Dated] = {}
     for stat, data in _read(remote, keys.CONDEMNED):
         if keys.ulid_of(stat.key, keys.CONDEMNED):
@@ -77,17 +76,6 @@ def take(catalog: Catalog, roots_of_git: GitRoots, now: float, own: str = "") ->
     named = catalog.packs().keys()
     tails = {pack: table(remote, packs[pack]) for pack in sorted(condemned & packs.keys()) if pack not in named}
     return Survey(now, lists, roots, git, indexes, packs, gone, condemned, tails, unreadable, leases)
-
-
-def living(remote: Remote, now: float, own: str = "") -> Iterator[Lease]:
-    """The leases that are alive, but for `own`. What cannot be read counts as a push, for its time."""
-    for stat, data in _read(remote, keys.LEASES):
-        name = keys.ulid_of(stat.key, keys.LEASES)
-        if name and name != own and now - stat.written < LEASE_LIVES:
-            try:
-                yield sharing.decode_lease(data, f"{remote.url}: {stat.key}")
-            except AxilError:
-                yield Lease(name, "push", "", "", 0)
 
 
 def _roots(remote: Remote) -> tuple[dict[str, tuple[Root, float]], tuple[str, ...]]:

@@ -104,7 +104,9 @@ def execute_sweep(
     progress.end()
     size = sum(survey.packs[pack].size for pack in doomed)
     indexes = _delete_indexes(catalog, survey, alive)
-    return Swept(len(doomed), size, len(lost), indexes, _delete_lists(catalog, survey, grace, alive))
+    lists = _delete_lists(catalog, survey, grace, alive)
+    _delete_leases(catalog, survey, grace, alive)
+    return Swept(len(doomed), size, len(lost), indexes, lists)
 
 
 def _supersede(catalog: Catalog, survey: Survey, away: set[Oid], alive: Alive) -> None:
@@ -166,6 +168,14 @@ def _delete_lists(catalog: Catalog, survey: Survey, grace: float, alive: Alive) 
         catalog.remote.delete(keys.CONDEMNED + name)
         count += 1
     return count
+
+
+def _delete_leases(catalog: Catalog, survey: Survey, grace: float, alive: Alive) -> None:
+    """Delete what processes that were killed left."""
+    for stat in list(catalog.remote.list(keys.LEASES)):
+        if keys.ulid_of(stat.key, keys.LEASES) and survey.now - stat.written >= grace:
+            alive()
+            catalog.remote.delete(stat.key)
 
 
 def _any_left(catalog: Catalog, packs: Iterable[Oid]) -> bool:

@@ -19,6 +19,7 @@ from axil.remotes.memory import Memory
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.prune import Pruned, PrunePlan, plan_prune, prune
+from axil.transfer.ranges import decoded
 
 DAY = 86400.0
 GRACE = 7 * DAY
@@ -157,6 +158,7 @@ class Far:
             place = catalog.find(item.oid, gone)
             if place is None or place.type != item.kind:
                 return False
-            if self.memory.get(keys.pack_key(place.pack), place.offset, place.stored) != item.data:
+            key = keys.pack_key(place.pack)
+            if decoded(item.oid, place, self.memory.get(key, place.offset, place.stored), key) != item.data:
                 return False
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.transfer.far import DAY, GRACE, Far, Item, Turned, blob, folder, large
 
 from axil.base.hashing import hash_bytes
 from axil.errors import AxilError, Busy, NotFound, UsageError
@@ -10,7 +11,6 @@ from axil.formats import pack, sharing
 from axil.formats.sharing import Lease
 from axil.transfer import keys
 from axil.transfer.prune import plan_prune, restore_condemned
-from tests.unit.transfer.far import DAY, GRACE, Far, Item, Turned, blob, folder, large
 
 A, B, C, D = (blob(letter * 4000) for letter in (b"a", b"b", b"c", b"d"))
 
@@ -198,8 +198,8 @@ def test_dropped_roots_come_back(far: Far) -> None:
     root = far.root(inner)
     far.git = {A.oid}
     far.later()
-    id = far.prune(drop_roots=True).condemned
-    back = restore_condemned(far.catalog(), id, clock=far.clock)
+    name = far.prune(drop_roots=True).condemned
+    back = restore_condemned(far.catalog(), name, clock=far.clock)
     assert [one.objects for one in back] == [root.objects]
     for _ in range(3):
         far.later()
@@ -211,11 +211,11 @@ def test_after_the_sweep_it_is_too_late(far: Far) -> None:
     far.put(A)
     far.root(A)
     far.later()
-    id = far.prune(drop_roots=True).condemned
+    name = far.prune(drop_roots=True).condemned
     far.later()
     far.prune()
     with pytest.raises(NotFound, match="too late"):
-        restore_condemned(far.catalog(), id, clock=far.clock)
+        restore_condemned(far.catalog(), name, clock=far.clock)
     assert far.keys(keys.ROOTS) == set()
     with pytest.raises(NotFound, match="no condemned list"):
         restore_condemned(far.catalog(), far.new_id(), clock=far.clock)
@@ -226,9 +226,9 @@ def test_what_an_interrupted_sweep_left_unnamed_is_found_in_its_pack(far: Far) -
     index = far.put_index(info, places)
     far.root(A)
     far.later()
-    id = far.prune(drop_roots=True).condemned
+    name = far.prune(drop_roots=True).condemned
     far.memory.delete(keys.index_key(index))
-    restore_condemned(far.catalog(), id, clock=far.clock)
+    restore_condemned(far.catalog(), name, clock=far.clock)
     assert far.finds(A)
 
 
