@@ -48,9 +48,14 @@ class Sender:
         self._data, self._meta, self._pieces = Builder(limits), Builder(limits), Builder(limits)
 
     def rely_on(self, packs: Iterable[Finished]) -> None:
-        """Packs that an earlier push put: what is in them need not be sent."""
+        """Packs that an earlier push put: what is in them need not be sent.
+
+        Recipes are made again: which of the chunks came through is found out that way.
+        """
         for done in packs:
-            self._had.update(done.table().oids())
+            table = done.table()
+            rows = zip(table.oids(), table.locations(), strict=True)
+            self._had.update(oid for oid, place in rows if place.type != fmt.RECIPE)
 
     def send(self, wanted: set[Oid]) -> None:
         """Put everything in `wanted` on the remote. Raises `NotFound` or `Damaged` for what the store cannot give."""
