@@ -164,7 +164,7 @@ def test_a_push_while_a_sweep_is_under_way(stop: int) -> None:
 names = st.sampled_from("PQMST-")
 
 
-@settings(max_examples=2000 if LONG else 40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2000 if LONG else 25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(names, st.integers(1, 25)), max_size=14), st.sets(st.sampled_from("PQMST")))
 def test_any_schedule(schedule: list[tuple[str, int]], kill: set[str]) -> None:
     play(schedule, sorted(kill))

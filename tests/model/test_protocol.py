@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.model.programs import prune, push, undo, unref
-from tests.model.world import Actor, Found, Index, Pack, Root, Rules, State, Step, explore
+from tests.model.world import Actor, Found, Index, Pack, Root, Rules, State, Step, broken, explore, successors
 
 LONG = os.environ.get("AXIL_MODEL") == "long"
 A, B = frozenset("a"), frozenset("b")
@@ -31,11 +33,16 @@ def meet(
     until: int = 2,
 ) -> Found:
     """Let `programs` meet in a world that begins with old `packs`, each with an index, and `roots`."""
+    return explore(beginning(programs, packs, roots), programs, rules, until)
+
+
+def beginning(programs: dict[str, dict[str, Step]], packs: tuple[Pack, ...], roots: tuple[Root, ...] = ()) -> State:
+    """Old `packs`, each with an index, and `roots`; nobody has begun."""
     indexes = frozenset(
         Index("I" + pack.name, frozenset((oid, pack.name) for oid in pack.objects), frozenset(), pack.written)
         for pack in packs
     )
-    start = State(
+    return State(
         now=0,
         packs=frozenset(packs),
         indexes=indexes,
@@ -46,7 +53,6 @@ def meet(
         ghosts=frozenset(),
         actors=tuple(Actor(name, "begin") for name in programs),
     )
-    return explore(start, programs, rules, until)
 
 
 PRUNES = {"M": prune("mark"), "S": prune("sweep")}
@@ -75,9 +81,15 @@ LARGER = {
 @pytest.mark.parametrize("name", WORLDS)
 def test_nothing_is_lost(name: str) -> None:
     programs, packs, roots = WORLDS[name]
-    found = meet(programs, packs, roots)
+    found = meet(programs, packs, roots, until=2 if "merges" in name else 3)
     assert not found.problem, "\n".join((found.problem, *found.trace))
     assert found.states > 500
+
+
+def test_nothing_is_lost_while_listings_lag() -> None:
+    programs, packs, roots = WORLDS["a root is dropped and put back"]
+    found = meet(programs, packs, roots, LAGGING, until=4)
+    assert not found.problem, "\n".join((found.problem, *found.trace))
 
 
 @pytest.mark.skipif(not LONG, reason="takes minutes; AXIL_MODEL=long")
@@ -129,3 +141,31 @@ MORE = {
         (),
     ),
 }
+
+
+EVERYBODY = {
+    "P": push(A),
+    "Q": push(A | B, merge=True),
+    "D": unref("P"),
+    "M": prune("mark", drop=True),
+    "N": prune("mark"),
+    "S": prune("sweep"),
+    "T": prune("sweep"),
+    "V": prune("sweep"),
+    "U": undo("M"),
+}
+
+
+@settings(max_examples=20000 if LONG else 150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from([SHORT, LAGGING]), st.lists(st.integers(0, 11), min_size=20, max_size=90))
+def test_long_walks_with_everybody(rules: Rules, choices: list[int]) -> None:
+    """Worlds too large to be visited whole: one way through them at a time."""
+    state = beginning(EVERYBODY, (*TWICE, Pack("X", B, -9)), (ROOT,))
+    steps = []
+    for choice in choices:
+        ways = list(successors(state, EVERYBODY, rules, 12))
+        if not ways:
+            break
+        label, state = ways[choice % len(ways)]
+        steps.append(label)
+        assert not broken(state, rules), "\n".join(steps)
