@@ -76,7 +76,8 @@ def put_pack(remote: Remote, objects: Iterable[Object]) -> tuple[PackInfo, dict[
 def put_index(
     remote: Remote, packs: Sequence[tuple[PackInfo, dict[Oid, Place]]], supersedes: Sequence[Oid] = ()
 ) -> Oid:
-    """One index of these packs on the remote."""
+    """One index of these packs on the remote, which becomes one of axil."""
+    remote.create(keys.FORMAT, sharing.encode_format(sharing.Format("0" * 26)))
     entries: dict[Oid, Place] = {}
     for _, places in packs:
         entries.update(places)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from axil.base.hashing import OID_SIZE, Oid
 from axil.base.light import NamedTuple
@@ -38,6 +39,10 @@ class Place(NamedTuple):
     raw: int
     type: int
     codec: int
+
+
+_place = partial(tuple.__new__, Place)
+"""A place straight from its fields, without the constructor: a hundred thousand may be looked up."""
 
 
 class PackInfo(NamedTuple):
@@ -133,6 +138,16 @@ class Index:
         low, high = self._fanout[first], self._fanout[first + 1]
         return self._buffer[self._oids_at + low * OID_SIZE : self._oids_at + high * OID_SIZE]
 
+    def size(self, first: int) -> int:
+        """How many oids start with the byte `first`."""
+        low, high = self._fanout[first : first + 2]
+        return int(high - low)
+
+    def entries_of(self, first: int) -> Iterator[tuple[Oid, Place]]:
+        """Every object whose oid starts with the byte `first`, and its place. Raises `Damaged` like `find`."""
+        at, end = (self._rows_at + self._fanout[number] * ROW_SIZE for number in (first, first + 1))
+        return self._with_places(self.bucket(first), self._buffer[at:end])
+
     def find(self, oid: Oid) -> Place | None:
         """Where `oid` lies, or None. Raises `Damaged` for a place that cannot be."""
         oids = self.bucket(oid[0])
@@ -148,9 +163,11 @@ class Index:
 
     def entries(self) -> Iterator[tuple[Oid, Place]]:
         """Every object and its place, in the order of oids."""
-        oids = _cut(self._buffer[self._oids_at : self._rows_at])
-        rows = _ROW.iter_unpack(self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE])
-        return ((oid, self._checked(*row)) for oid, row in zip(oids, rows, strict=True))
+        rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
+        return self._with_places(self._buffer[self._oids_at : self._rows_at], rows)
+
+    def _with_places(self, oids: bytes, rows: bytes) -> Iterator[tuple[Oid, Place]]:
+        return ((oid, self._checked(*row)) for oid, row in zip(_cut(oids), _ROW.iter_unpack(rows), strict=True))
 
     def _checked(self, pack: int, offset: int, stored: int, raw: int, flags: int) -> Place:
         kind, codec = flags & 15, flags >> 4
@@ -158,7 +175,7 @@ class Index:
             raise self._damaged("it names a place outside its packs")
         if kind not in KINDS or codec not in (RAW, ZSTD) or (codec == RAW and raw != stored):
             raise self._damaged(f"it has an entry of unknown kind {flags:#x}")
-        return Place(self.packs[pack].id, offset, stored, raw, kind, codec)
+        return _place((self.packs[pack].id, offset, stored, raw, kind, codec))
 
     def _damaged(self, why: str) -> Damaged:
         return Damaged("an index is damaged", f"{self._path}: {why}")

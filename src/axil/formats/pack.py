@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Mapping
+from functools import partial
 
 from axil.base.hashing import OID_SIZE, Oid
 from axil.base.light import NamedTuple, Protocol
@@ -48,6 +49,10 @@ class Location(NamedTuple):
     raw: int
     type: int
     codec: int
+
+
+_location = partial(tuple.__new__, Location)
+"""A location straight from its fields, without the constructor: a hundred thousand may be read."""
 
 
 def header(nonce: bytes) -> bytes:
@@ -159,4 +164,4 @@ class Table:
             raise Damaged("a pack is damaged", f"{self._path} has an entry outside its data")
         if kind not in KINDS or codec not in (RAW, ZSTD) or (codec == RAW and raw != stored):
             raise Damaged("a pack is damaged", f"{self._path} has an entry of unknown kind {flags:#x}")
-        return Location(offset, stored, raw, kind, codec)
+        return _location((offset, stored, raw, kind, codec))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from types import TracebackType
 
@@ -20,6 +21,9 @@ class Assembly:
         self.path = path
         self._finished = False
         try:
+            room = os.statvfs(os.path.dirname(path))
+            if size > room.f_bavail * room.f_frsize:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise refusal(error, path, size) from None
@@ -34,6 +38,10 @@ class Assembly:
         except OSError as error:
             raise refusal(error, self.path, len(view)) from None
 
+    def read(self) -> bytes:
+        """All of it; for small ones."""
+        return os.pread(self._fd, os.fstat(self._fd).st_size, 0)
+
     def finish(self) -> Oid:
         """Seal the file; the hash of what is in it."""
         os.lseek(self._fd, 0, os.SEEK_SET)
@@ -41,6 +49,16 @@ class Assembly:
         seal(self._fd)
         self._finished = True
         return oid
+
+    def keep(self) -> str:
+        """Leave the file in its place, durable, as it is; its path."""
+        try:
+            os.fchmod(self._fd, 0o444)
+            os.fsync(self._fd)
+        except OSError as error:
+            raise refusal(error, self.path) from None
+        self._finished = True
+        return self.path
 
     def __enter__(self) -> Assembly:
         return self

@@ -14,11 +14,11 @@ from axil.base.light import TYPE_CHECKING, Any
 from axil.base.progress import SILENT, Progress
 from axil.formats import pack as fmt
 from axil.formats.tree import Entry, split
-from axil.store.faults import DiskFull
+from axil.store.faults import DiskFull, ReadOnly
 from axil.store.files import copy_in, write_in
 from axil.store.hashing import FORK_FROM, LARGE, Saved, attempt, collect_saved
 from axil.store.merge import merge_small
-from axil.store.packs import Pack, PackWriter
+from axil.store.packs import SUFFIX, Pack, PackWriter
 from axil.store.publish import Staged, publish
 from axil.store.squeeze import Squeezer
 from axil.store.temporary import Workspace
@@ -82,6 +82,28 @@ class Batch:
         if oid not in self._fresh:
             self._fresh.add(oid)
             self._pack().add(oid, stored, raw, kind, codec)
+
+    def hold(self) -> None:
+        """Until `commit` or `discard` no collection moves objects. Does nothing if the store is read-only."""
+        with contextlib.suppress(ReadOnly):
+            self._open()
+
+    def rely_on(self, oids: set[Oid]) -> None:
+        """Makes what holds these objects, which are here, look young: see `_freshen`. Call `hold` before looking."""
+        rest = set(oids)
+        for pack in self._store.packs.opened() if rest else ():
+            if mine := rest.intersection(pack.table.oids()):
+                self._freshen(pack)
+                rest -= mine
+        for oid in rest:
+            self._store.files.relied_on(oid)
+
+    def put_pack(self, path: str, pack: Oid) -> None:
+        """Stores the whole pack `path`, made at a place from `new_path` and synced; its hash is `pack`.
+
+        The caller has checked each of its entries.
+        """
+        self._staged.packs.append((path, pack.hex() + SUFFIX))
 
     def new_path(self) -> str:
         """Where a file can be written that `put_made` is going to be given."""

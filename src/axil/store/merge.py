@@ -57,7 +57,10 @@ def _chosen(store: Store) -> list[Pack]:
     chosen: list[Pack] = []
     total = 0
     for pack in sorted(store.packs.opened(), key=lambda pack: pack.size):
-        if total + pack.size > fmt.TARGET_SIZE or (chosen and pack.size > 2 * total + _NEGLIGIBLE):
+        # One of half the size is full enough: a remote's packs, taken over whole, are not copied after all.
+        if 2 * pack.size >= fmt.TARGET_SIZE or total + pack.size > fmt.TARGET_SIZE:
+            break
+        if chosen and pack.size > 2 * total + _NEGLIGIBLE:
             break
         chosen.append(pack)
         total += pack.size

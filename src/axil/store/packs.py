@@ -10,10 +10,14 @@ from blake3 import blake3
 
 from axil.base.atomic import write_all
 from axil.base.hashing import OID_SIZE, Oid
+from axil.base.light import TYPE_CHECKING
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats.pack import Location, Table
 from axil.store.faults import refusal
+
+if TYPE_CHECKING:
+    from zstandard import ZstdDecompressor
 
 SUFFIX = ".pack"
 
@@ -22,6 +26,9 @@ _FLUSH = 1 << 20
 # File systems stamp a folder's change with a clock of a few milliseconds: a listing that young proves nothing.
 _STAMP_DOUBT_NS = 100_000_000
 _MANY_FILES = 200
+
+# One for each thread: making one takes thrice as long as using it, and it serves one call at a time.
+_decoders: dict[int, ZstdDecompressor] = {}
 
 
 class Pack:
@@ -93,12 +100,17 @@ class Pack:
 
 def decompress(data: bytes, raw: int, path: str) -> bytes:
     """The `raw` bytes inside a zstd frame; the declared length is checked before anything is allocated."""
+    from _thread import get_ident
+
     import zstandard
 
     try:
         if zstandard.frame_content_size(data) != raw:
             raise Damaged("a pack is damaged", f"{path} has an entry whose length is wrong")
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=raw)
+        thread = get_ident()
+        if thread not in _decoders:
+            _decoders[thread] = zstandard.ZstdDecompressor()
+        return _decoders[thread].decompress(data, max_output_size=raw)
     except zstandard.ZstdError as error:
         raise Damaged("a pack is damaged", f"{path} has an entry that cannot be decompressed: {error}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from axil.base.hashing import Oid, hash_bytes, parse_oid
 from axil.base.light import Any, NamedTuple
@@ -74,6 +74,37 @@ def verify(store: Store, progress: Progress = SILENT) -> Report:
     missing = check.settle()
     left = tuple(abandoned(store.root, store.clock()))
     return Report(check.objects, check.bytes, tuple(check.faults), tuple(missing), left)
+
+
+def unsound(packs: Mapping[Oid, Pack]) -> set[Oid]:
+    """Which of `packs`, given by the ids they should have, have another hash or an entry that is not what it should be.
+
+    With all cores if there is much.
+    """
+    parts = [(oid, at) for oid, pack in packs.items() for at in range(0, max(pack.table.count, 1), _PIECE)]
+
+    def work(some: Sequence[tuple[Oid, int]]) -> list[Oid]:
+        return [oid for oid, at in some if not _sound(oid, packs[oid], at)]
+
+    many = 2 if sum(pack.size for pack in packs.values()) > _FORK_BYTES else len(parts) + 1
+    return {oid for answers in parallel.run(parts, work, SILENT, many=many, chunk=1) for oid in answers}
+
+
+def _sound(name: Oid, pack: Pack, start: int) -> bool:
+    """Whether the entries of a piece of `pack` are what their oids say, and with the first piece the pack itself."""
+    oids = pack.table.oids()[start : start + _PIECE]
+    try:
+        if start == 0 and pack.digest() != name.hex():
+            return False
+        for index, oid in enumerate(oids, start):
+            location, data = pack.read(index)
+            if hash_bytes(data) != oid:
+                return False
+            if location.type == fmt.TREE:
+                tree.decode(data)
+    except Damaged:
+        return False
+    return True
 
 
 class _Check:

@@ -2,34 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
 
 from axil.base.hashing import Oid
+from axil.base.light import NamedTuple
 from axil.base.progress import Progress
 from axil.errors import Damaged
 from axil.formats import recipe
 from axil.formats.index import Place
 from axil.formats.recipe import Part, Recipe
+from axil.remotes.base import Remote
 from axil.store import Store
 from axil.store.assembly import Assembly
+from axil.store.hashing import LARGE
+from axil.transfer.ranges import Answer, Span, read
 from axil.transfer.source import Source
 
 _GROUP = 64 << 20
-"""Chunks are asked for in groups of about so many bytes of a blob."""
+"""So many bytes of a blob are held in memory when it is read only."""
+
+_LOAD, _FILES = 512 << 20, 128
+"""So many bytes or blobs are fetched at a time, and then made durable."""
+
+
+class _Blob(NamedTuple):
+    """A large blob to be made: its chunks in order, and the bytes of its recipe on the remote."""
+
+    oid: Oid
+    size: int
+    parts: tuple[Part, ...]
+    recipe: int
+
+
+_Targets = dict[Oid, list[tuple[Assembly, int, int]]]
+"""Where chunks go: file, offset, and the size that the recipe says."""
 
 
 def assemble(
     store: Store, source: Source, recipes: dict[Oid, Place], sizes: Mapping[Oid, int], progress: Progress
 ) -> Iterator[tuple[int, int]]:
-    """Makes the large blobs local, one after the other; (objects, bytes) of each.
+    """Makes large blobs local, several at a time; yields how many, and the bytes that came for them.
 
     What cannot be had is in the `source` afterwards. Raises `Damaged` for recipes that lie.
     """
-    for entry in list(source.entries(recipes, known=recipes)):
+    for load in _loads(_blobs(source, recipes, sizes)):
+        with store.batch() as batch, ExitStack() as stack:
+            files = {blob.oid: stack.enter_context(Assembly(batch.new_path(), blob.size)) for blob in load}
+            targets: _Targets = {}
+            for blob in load:
+                offset = 0
+                for part in blob.parts:
+                    targets.setdefault(part.oid, []).append((files[blob.oid], offset, part.size))
+                    offset += part.size
+            came = 0
+            for entry in source.entries(targets, partial(_write, targets)):
+                came += entry.place.stored
+                progress.advance(sum(size for _, _, size in targets.pop(entry.oid)))
+            whole = [blob for blob in load if not any(part.oid in targets for part in blob.parts)]
+            for blob in whole:
+                if files[blob.oid].finish() != blob.oid:
+                    raise _wrong(blob.oid, "its recipe makes something else of its chunks")
+                if blob.size < LARGE:
+                    batch.put_bytes(files[blob.oid].read())
+                else:
+                    batch.put_made(blob.oid, files[blob.oid].path)
+            batch.commit()
+        yield len(whole), came + sum(blob.recipe for blob in load)
+
+
+def _blobs(source: Source, recipes: dict[Oid, Place], sizes: Mapping[Oid, int]) -> Iterator[_Blob]:
+    """The blobs of which recipe and segments can be had."""
+    for entry in source.entries(recipes, known=recipes):
         made = recipe.decode(entry.data, entry.oid)
         if sizes[entry.oid] not in (-1, made.size):
             raise _wrong(entry.oid, "it has not the size it must have")
-        yield _make(store, source, entry.oid, made, entry.place.stored, progress)
+        parts = chunks_of(source, entry.oid, made)
+        if sum(part.size for part in parts) == made.size:
+            yield _Blob(entry.oid, made.size, parts, entry.place.stored)
+
+
+def _loads(blobs: Iterable[_Blob], size: int = _LOAD, most: int = _FILES) -> Iterator[list[_Blob]]:
+    """The blobs in groups of about `size` bytes."""
+    load: list[_Blob] = []
+    total = 0
+    for blob in blobs:
+        load.append(blob)
+        total += blob.size
+        if total >= size or len(load) >= most:
+            yield load
+            load, total = [], 0
+    if load:
+        yield load
+
+
+def _write(targets: _Targets, remote: Remote, span: Span) -> Answer:
+    """Reads the chunks of a request and puts them into their files; runs on several threads at once."""
+    answer = read(remote, span)
+    done = []
+    for entry in answer.entries:
+        for file, offset, size in targets[entry.oid]:
+            if size != len(entry.data):
+                raise _wrong(entry.oid, "a recipe says another size of this chunk")
+            file.write(entry.data, offset)
+        done.append(entry._replace(stored=b"", data=b""))
+    return Answer(done, answer.failures)
 
 
 def stream(source: Source, oid: Oid, made: Recipe) -> Iterator[bytes]:
@@ -59,42 +137,6 @@ def chunks_of(source: Source, oid: Oid, made: Recipe) -> tuple[Part, ...]:
             raise _wrong(oid, "a segment has not the size that its recipe says")
         chunks += lists[part.oid].parts
     return tuple(chunks)
-
-
-def _make(store: Store, source: Source, oid: Oid, made: Recipe, fetched: int, progress: Progress) -> tuple[int, int]:
-    """Makes the blob `oid` local; (1, bytes that came), or 0 objects if that cannot be."""
-    parts = chunks_of(source, oid, made)
-    if sum(part.size for part in parts) != made.size:
-        return 0, fetched
-    with store.batch() as batch:
-        with Assembly(batch.new_path(), made.size) as target:
-            for group in _groups(parts):
-                came = _write(source, oid, group, target, progress)
-                if came < 0:
-                    return 0, fetched
-                fetched += came
-            if target.finish() != oid:
-                raise _wrong(oid, "its recipe makes something else of its chunks")
-            batch.put_made(oid, target.path)
-        batch.commit()
-    return 1, fetched
-
-
-def _write(source: Source, oid: Oid, group: list[tuple[int, Part]], target: Assembly, progress: Progress) -> int:
-    """Fetches the chunks of `group` to their places; the bytes that came, or -1 if one cannot be had."""
-    wanted: dict[Oid, list[tuple[int, int]]] = {}
-    for offset, part in group:
-        wanted.setdefault(part.oid, []).append((offset, part.size))
-    bytes_ = came = 0
-    for entry in source.entries(wanted):
-        came += 1
-        bytes_ += entry.place.stored
-        for offset, size in wanted[entry.oid]:
-            if size != len(entry.data):
-                raise _wrong(oid, "a chunk has not the size that its recipe says")
-            target.write(entry.data, offset)
-            progress.advance(size)
-    return bytes_ if came == len(wanted) else -1
 
 
 def _groups(parts: tuple[Part, ...], size: int = _GROUP) -> Iterator[list[tuple[int, Part]]]:

@@ -13,8 +13,10 @@ from axil.base.progress import SILENT, Progress
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats.index import Place
+from axil.remotes.base import Denied, Unreachable
 from axil.store import Batch, Store
 from axil.store.hashing import LARGE
+from axil.transfer.adopt import adopt, wanted_whole
 from axil.transfer.assemble import assemble
 from axil.transfer.catalog import Catalog
 from axil.transfer.lookup import places
@@ -55,7 +57,7 @@ def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan
         unread |= away
         frontier = [child for oid in frontier if oid not in away for child in _below(store, walk, oid)]
         walk.deeper()
-    absent = unread | store.missing(walk.blobs)
+    absent = unread | _away(store, walk.blobs)
     found = places(catalog, absent)
     bytes_ = sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items())
     whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
@@ -67,6 +69,12 @@ def _below(store: Store, walk: Walk, oid: Oid) -> list[Oid]:
     if not store.is_tree(oid) and walk.is_blob(oid):
         return []
     return walk.descend(oid, store.read(oid))
+
+
+def _away(store: Store, sizes: dict[Oid, int]) -> set[Oid]:
+    """The blobs that are not here. Small ones are looked for in packs only: to ask the disk for each takes too long."""
+    absent = store.packs.missing(sizes)
+    return {oid for oid in absent if 0 <= sizes[oid] < LARGE or store.files.stat(oid) is None}
 
 
 def _weight(place: Place, size: int) -> int:
@@ -84,10 +92,13 @@ def fetch(
     """
     job = _Fetch(store, catalog, progress)
     with store.batch() as batch:
+        # Before looking what is here, so that it stays until what refers to it is written.
+        batch.hold()
         blobs = job.trees(oids, batch)
         if not trees_only:
             job.blobs(blobs)
         # Last, as a directory comes after what it names; what is incomplete is found out again by whoever needs it.
+        batch.rely_on(job.here)
         batch.commit()
     job.source.complain()
     return Fetched(job.objects, job.bytes)
@@ -98,6 +109,8 @@ class _Fetch:
 
     def __init__(self, store: Store, catalog: Catalog, progress: Progress) -> None:
         self.source = Source(catalog)
+        self.here: set[Oid] = set()
+        """What was found to be here already."""
         self.objects = self.bytes = 0
         self._store = store
         self._progress = progress
@@ -109,6 +122,7 @@ class _Fetch:
         self._progress.begin("fetching directories")
         while frontier:
             away = self._store.missing(frontier)
+            self.here.update(oid for oid in frontier if oid not in away)
             below = [child for oid in frontier if oid not in away for child in _below(self._store, walk, oid)]
             found = self.source.locate(away)
             self.source.absent |= away - found.keys()
@@ -119,11 +133,14 @@ class _Fetch:
             frontier = below
             walk.deeper()
         self._progress.end()
+        odd, self.source.otherwise = self.source.otherwise, set()
+        self.source.absent |= odd
         return walk.blobs
 
     def blobs(self, sizes: dict[Oid, int]) -> None:
         """Brings blobs; `sizes` are what they must have, or -1."""
-        found = self.source.locate(away := self._store.missing(sizes))
+        found = self.source.locate(away := _away(self._store, sizes))
+        self.here.update(oid for oid in sizes if oid not in away)
         self.source.absent |= away - found.keys()
         recipes = {oid: place for oid, place in found.items() if place.type == fmt.RECIPE}
         plain = {oid: place for oid, place in found.items() if oid not in recipes}
@@ -137,21 +154,39 @@ class _Fetch:
             self.objects += count
             self.bytes += size
         self._progress.end()
+        again, self.source.otherwise = self.source.otherwise, set()
+        self.source.absent |= again - sizes.keys()
+        if again := again & sizes.keys():
+            self.blobs({oid: sizes[oid] for oid in again})
 
     def _plain(self, found: dict[Oid, Place]) -> None:
         with self._store.batch() as batch:
-            since = 0
-            for entry in self.source.entries(found, known=found):
-                self._stored(batch, entry, fmt.BLOB)
-                self._progress.advance(entry.place.stored)
-                since += entry.place.stored
-                if since >= _COMMIT_BYTES:
-                    batch.commit()
-                    since = 0
+            whole = wanted_whole(self.source.catalog, found)
+            for oids in adopt(self.source.remote, batch, whole, found, self._progress):
+                self.objects += len(oids)
+                self.bytes += sum(found.pop(oid).stored for oid in oids)
+            try:
+                self._copy(found, batch)
+            except (Unreachable, Denied, KeyboardInterrupt):
+                # What came need not come again.
+                batch.commit()
+                raise
             batch.commit()
+
+    def _copy(self, found: dict[Oid, Place], batch: Batch) -> None:
+        since = 0
+        for entry in self.source.entries(found, known=found):
+            self._stored(batch, entry, fmt.BLOB)
+            self._progress.advance(entry.place.stored)
+            since += entry.place.stored
+            if since >= _COMMIT_BYTES:
+                batch.commit()
+                since = 0
 
     def _stored(self, batch: Batch, entry: Entry, kind: int) -> None:
         oid, place, stored, data = entry
+        if place.type == fmt.RECIPE:
+            raise Damaged(f"object {oid.hex()[:12]} is damaged on the remote", "a recipe stands in its place")
         self.objects += 1
         self.bytes += place.stored
         if kind == fmt.BLOB and place.raw >= LARGE:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from axil.base.hashing import OID_SIZE, Oid
+from axil.base.hashing import Oid
 from axil.formats.index import Index, Place
 from axil.transfer.catalog import Catalog
 
-_FEW = 8
+_FEW = 16
+"""If a bucket holds more than so many times what is wanted of it, each is looked up by itself."""
 
 
 def places(catalog: Catalog, oids: Collection[Oid], avoid: frozenset[Oid] = frozenset()) -> dict[Oid, Place]:
@@ -36,29 +37,14 @@ def _look(catalog: Catalog, oids: Iterable[Oid], avoid: frozenset[Oid]) -> dict[
 
 def _look_in(index: Index, buckets: list[set[Oid]], avoid: frozenset[Oid], found: dict[Oid, Place]) -> None:
     """Move what `index` knows from `buckets` to `found`."""
-    low = 0
     for first, wanted in enumerate(buckets):
-        column = index.bucket(first)
-        if wanted and column:
-            for oid, number in _numbers(column, wanted).items():
-                place = index.place(low + number)
-                if place.pack not in avoid:
-                    found[oid] = place
-                    wanted.discard(oid)
-        low += len(column) // OID_SIZE
-
-
-def _numbers(column: bytes, wanted: set[Oid]) -> dict[Oid, int]:
-    """Which entry of a bucket each of the `wanted` is, of those that are in it."""
-    if len(wanted) >= _FEW:
-        numbers = {column[at : at + OID_SIZE]: at // OID_SIZE for at in range(0, len(column), OID_SIZE)}
-        return {oid: numbers[oid] for oid in wanted & numbers.keys()}
-    numbers = {}
-    for oid in wanted:
-        at = column.find(oid)
-        # A match across two neighbours is not an entry.
-        while at > 0 and at % OID_SIZE:
-            at = column.find(oid, at + 1)
-        if at >= 0:
-            numbers[oid] = at // OID_SIZE
-    return numbers
+        if not wanted:
+            continue
+        if len(wanted) * _FEW >= index.size(first):
+            rows = [row for row in index.entries_of(first) if row[0] in wanted]
+        else:
+            rows = [(oid, place) for oid in wanted if (place := index.find(oid)) is not None]
+        for oid, place in rows:
+            if place.pack not in avoid:
+                found[oid] = place
+                wanted.discard(oid)

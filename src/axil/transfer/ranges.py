@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from axil.base.hashing import Oid, hash_bytes
-from axil.base.light import NamedTuple
+from axil.base.light import NamedTuple, TypeVar
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats import recipe
@@ -15,6 +16,9 @@ from axil.remotes.base import Absent, Remote
 from axil.store.packs import decompress
 from axil.transfer import keys
 
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
 GAP = 256 << 10
 """Wanted entries at most this far apart are fetched with one request. A request to a bucket waits some 50 ms, but eight
 or more are under way at a time and share a line that brings 1-4 MB in that time: a request is worth what one of
@@ -22,6 +26,12 @@ them brings meanwhile."""
 
 LONGEST = 8 << 20
 """A request asks for about this much at most, so that several share the work and memory is bounded."""
+
+MOST_RAW = 32 << 20
+"""A request asks for entries that are about this long at most once decoded, or for one entry."""
+
+MEMORY = 384 << 20
+"""What is held in memory at a time, by requests under way and by answers that wait for their turn."""
 
 
 class Span(NamedTuple):
@@ -62,17 +72,23 @@ def spans(wanted: Mapping[Oid, Place], gap: int = GAP, longest: int = LONGEST) -
     """The requests that bring `wanted`: entries of one pack that lie close are brought together."""
     made: list[Span] = []
     run: list[tuple[Oid, Place]] = []
-    start = end = 0
+    start = end = raw = 0
     for oid, place in sorted(wanted.items(), key=lambda item: (item[1].pack, item[1].offset)):
         stop = place.offset + place.stored
-        far = bool(run) and (run[0][1].pack != place.pack or place.offset > end + gap or stop - start > longest)
-        if run and far:
+        if run and (
+            run[0][1].pack != place.pack
+            or place.offset > end + gap
+            or stop - start > longest
+            or raw + place.raw > MOST_RAW
+        ):
             made.append(Span(run[0][1].pack, start, end - start, tuple(run)))
             run = []
         if not run:
             start = end = place.offset
+            raw = 0
         run.append((oid, place))
         end = max(end, stop)
+        raw += place.raw
     if run:
         made.append(Span(run[0][1].pack, start, end - start, tuple(run)))
     return made
@@ -122,16 +138,40 @@ def decoded(oid: Oid, place: Place | fmt.Location, stored: bytes, path: str) -> 
 
 
 def read_all(remote: Remote, wanted: Iterable[Span], work: Callable[[Remote, Span], Answer] = read) -> Iterator[Answer]:
-    """`work` on each span, `remote.jobs` at a time, at most twice as many ahead of the reader; in the order given."""
-    jobs = max(remote.jobs, 1)
-    waiting: list[Future[Answer]] = []
+    """`work` on each span, several at a time; in the order given."""
+    return in_threads(remote.jobs, partial(work, remote), wanted, _weight)
+
+
+def _weight(span: Span) -> int:
+    """The memory that an answer takes: what comes, and what it is once cut and decoded."""
+    return 2 * span.length + sum(place.raw for _, place in span.entries)
+
+
+def in_threads(
+    jobs: int,
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    weigh: Callable[[Task], int] = lambda _: 0,
+    most: int = MEMORY,
+) -> Iterator[Result]:
+    """`work` on each of `tasks`, `jobs` at a time; in the order given.
+
+    At most twice as many are ahead of the reader, and no more than together weigh `most`, but always one.
+    """
+    jobs = max(jobs, 1)
+    waiting: list[tuple[int, Future[Result]]] = []
+    load = 0
     pool = ThreadPoolExecutor(jobs)
     try:
-        for span in wanted:
-            waiting.append(pool.submit(work, remote, span))
-            if len(waiting) >= 2 * jobs:
-                yield waiting.pop(0).result()
-        while waiting:
-            yield waiting.pop(0).result()
+        for task in tasks:
+            weight = weigh(task)
+            while waiting and (len(waiting) >= 2 * jobs or load + weight > most):
+                done, future = waiting.pop(0)
+                yield future.result()
+                load -= done
+            waiting.append((weight, pool.submit(work, task)))
+            load += weight
+        for _, future in waiting:
+            yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -20,6 +20,7 @@ from axil.remotes.base import Absent, Remote
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.findings import Fault
+from axil.transfer.identity import identify
 
 _TAIL = 256 << 10
 """The first read of a pack: its footer, and with luck all of its table."""
@@ -57,6 +58,7 @@ def repair_index(
     """
     remote = catalog.remote
     broken: dict[str, Damaged] = {}
+    identify(catalog)
     # Indexes first: what they name was there before, so superseding them loses nothing that the listing of packs shows.
     catalog.refresh(broken)
     old = {*catalog.ids(), *(oid for key in broken if key.startswith(keys.INDEX) and (oid := keys.oid_of(key)))}

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from axil.base.hashing import Oid
 from axil.errors import Damaged, NotFound
 from axil.formats.index import Place
+from axil.formats.pack import RECIPE
 from axil.remotes.base import Remote
 from axil.transfer.catalog import Catalog
+from axil.transfer.identity import identify
 from axil.transfer.lookup import places
 from axil.transfer.ranges import Answer, Entry, Failure, Span, read, read_all, spans
 
@@ -23,6 +25,8 @@ class Source:
         """What is nowhere."""
         self.damaged: dict[Oid, Failure] = {}
         """What is wrong, twice, wherever it lies."""
+        self.otherwise: set[Oid] = set()
+        """What could not be had from its place and lies elsewhere in another form: as a recipe, or no longer so."""
         self._avoid: set[Oid] = set()
         """Packs that are gone, or gave wrong bytes twice."""
         self._refreshed = False
@@ -39,10 +43,14 @@ class Source:
         return found
 
     def refresh(self) -> bool:
-        """Ask the remote for new indexes, unless that was done; says whether it was done now."""
+        """Ask the remote for new indexes, unless that was done; says whether it was done now.
+
+        Raises `AxilError` for a remote that this axil cannot read.
+        """
         if self._refreshed:
             return False
         self._refreshed = True
+        identify(self.catalog)
         self.catalog.refresh()
         return True
 
@@ -72,11 +80,14 @@ class Source:
         self._avoid.update(failure.place.pack for failure in failures)
         found = self.locate([failure.oid for failure in failures])
         for failure in failures:
-            if failure.oid not in found:
-                if failure.gone:
-                    self.absent.add(failure.oid)
-                else:
-                    self.damaged[failure.oid] = failure
+            other = found.get(failure.oid)
+            if other is None and failure.gone:
+                self.absent.add(failure.oid)
+            elif other is None:
+                self.damaged[failure.oid] = failure
+            elif (other.type == RECIPE) != (failure.place.type == RECIPE):
+                self.otherwise.add(failure.oid)
+                del found[failure.oid]
         return found
 
     def complain(self) -> None:

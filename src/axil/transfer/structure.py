@@ -14,6 +14,7 @@ from axil.remotes.base import Absent, Stat
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.findings import CheckReport, Fault, Missing
+from axil.transfer.identity import identify
 from axil.transfer.source import Source
 from axil.transfer.walk import Walk
 
@@ -34,6 +35,10 @@ class Structure:
     def check(self, extra: Iterable[Oid]) -> None:
         """Roots → directories → recipes → index → packs. `extra` are needed besides what roots name."""
         broken: dict[str, Damaged] = {}
+        try:
+            identify(self.catalog)
+        except Damaged as error:
+            broken[keys.FORMAT] = error
         self.catalog.refresh(broken)
         self.faults += (Fault(key, "", error.why) for key, error in broken.items())
         self._compare_packs()

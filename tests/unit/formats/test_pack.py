@@ -92,7 +92,7 @@ def test_cut_anywhere_is_noticed() -> None:
         (Location(32, 1000, 1000, BLOB, RAW), "outside"),
         (Location(0xFFFFFFF0, 0xFFFFFFF0, 0xFFFFFFF0, BLOB, RAW), "outside"),
         (Location(32, 0, pack.MAX_RAW + 1, BLOB, ZSTD), "outside"),
-        (Location(32, 0, 0, 3, RAW), "unknown kind"),
+        (Location(32, 0, 0, 5, RAW), "unknown kind"),
         (Location(32, 0, 0, 0, RAW), "unknown kind"),
         (Location(32, 0, 0, BLOB, 2), "unknown kind"),
         (Location(32, 0, 1, TREE, RAW), "unknown kind"),

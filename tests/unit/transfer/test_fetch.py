@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from tests.transfer_builder import blob, chunked, push_all, put_index, put_pack
+from tests.transfer_builder import Object, blob, chunked, push_all, put_index, put_pack, squeezed
 from tests.unit.transfer.conftest import BIG, filled
 
 from axil.base.hashing import hash_bytes
 from axil.errors import Damaged, NotFound
+from axil.formats import recipe
+from axil.formats.pack import RECIPE
+from axil.formats.tree import FILE, Entry
 from axil.remotes.memory import Memory
 from axil.store import Store
+from axil.store.faults import DiskFull
 from axil.store.verify import verify
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
@@ -82,3 +87,60 @@ def test_a_recipe_that_makes_something_else(remote: Memory, catalog: Catalog, he
     with pytest.raises(NotFound):
         fetch(here, catalog, [hash_bytes(BIG)])
     assert not here.has(hash_bytes(BIG))
+
+
+@pytest.mark.parametrize("first", ["blob", "recipe"])
+def test_what_lies_elsewhere_in_another_form(remote: Memory, catalog: Catalog, here: Store, first: str) -> None:
+    """A recipe is never taken for the blob that it makes."""
+    forms = {"blob": [blob(BIG)], "recipe": chunked(BIG, 100_000)}
+    gone = put_pack(remote, forms.pop(first))
+    old = put_index(remote, [gone])
+    catalog.refresh()
+    put_index(remote, [put_pack(remote, *forms.values())], [old])
+    remote.delete(keys.pack_key(gone[0].id))
+    fetch(here, catalog, [hash_bytes(BIG)])
+    assert here.read(hash_bytes(BIG)) == BIG
+
+
+def test_a_small_blob_with_a_recipe(remote: Memory, catalog: Catalog, here: Store) -> None:
+    data = os.urandom(5000)
+    put_index(remote, [put_pack(remote, chunked(data, 1000))])
+    fetch(here, catalog, [hash_bytes(data)])
+    assert fetch(here, catalog, [hash_bytes(data)]) == (0, 0)
+    assert verify(here).objects == 1
+
+
+def test_what_is_here_already_is_made_young(tmp_path: Path, remote: Memory, catalog: Catalog) -> None:
+    """Between the fetch and the writing of what refers to it, a collection must not take it."""
+    there, root = filled(tmp_path / "there")
+    stored = [path for path in Path(there.root).rglob("*") if path.suffix == ".pack" or len(path.name) == 64]
+    for path in stored:
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    fetch(there, catalog, [root])
+    (pack,) = (path for path in stored if path.suffix == ".pack")
+    assert pack.stat().st_mtime > 1_000_000_000
+
+
+@pytest.mark.parametrize("size", [len(BIG) + 1, 1 << 62])
+def test_a_size_that_a_directory_does_not_state(
+    tmp_path: Path, remote: Memory, catalog: Catalog, here: Store, size: int
+) -> None:
+    there = Store(str(tmp_path / "there"))
+    with there.batch() as batch:
+        root = batch.put_tree([Entry(b"f", FILE[0], size, batch.put_bytes(BIG))])
+        batch.commit()
+    push_all(remote, there, chunk=100_000)
+    with pytest.raises(Damaged, match="has not the size"):
+        fetch(here, catalog, [root])
+    assert not here.has(hash_bytes(BIG))
+
+
+def test_a_blob_that_the_disk_has_no_room_for(remote: Memory, catalog: Catalog, here: Store) -> None:
+    """Some bytes, said to be there a million times, are refused before anything is written."""
+    chunk = squeezed(b"\0" * (32 << 20))
+    huge = recipe.Recipe(0, len(chunk.data) << 20, (recipe.Part(chunk.oid, len(chunk.data)),) * (1 << 20))
+    oid = hash_bytes(b"huge")
+    made = Object(oid, recipe.encode(huge, oid), RECIPE)
+    put_index(remote, [put_pack(remote, [chunk, made])])
+    with pytest.raises(DiskFull):
+        fetch(here, catalog, [oid])
