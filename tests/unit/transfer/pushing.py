@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.unit.transfer.conftest import Clock
+
 from axil.base.hashing import Oid
 from axil.base.ids import new_id
 from axil.formats import sharing
@@ -15,7 +17,6 @@ from axil.transfer.catalog import Catalog
 from axil.transfer.fetch import fetch
 from axil.transfer.packer import Limits
 from axil.transfer.push import Pushed, push
-from tests.unit.transfer.conftest import Clock
 
 SMALL = Chunking(min=1 << 10, avg=4 << 10, max=16 << 10, whole=128 << 10)
 

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.unit.transfer.conftest import Clock, filled
+from tests.unit.transfer.pushing import assert_whole, keys_of, prepare, pushed
 
 from axil.base.hashing import Oid, hash_bytes
 from axil.base.ids import new_id
@@ -19,8 +21,6 @@ from axil.store import Store
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.push import plan_push
-from tests.unit.transfer.conftest import Clock, filled
-from tests.unit.transfer.pushing import assert_whole, keys_of, prepare, pushed
 
 
 def test_what_was_pushed_can_be_fetched(remote: Memory, catalog: Catalog, clock: Clock, tmp_path: Path):
