@@ -101,10 +101,15 @@ class Project:
 
         return load_project(self.root, self.index)
 
+    @property
+    def shared(self) -> bool:
+        """Whether there is a storage remote; quicker than reading what it is."""
+        return bool(self.file.remotes) or os.path.lexists(self.path(LOCAL_FILE))
+
     @cached_property
     def remotes(self) -> Mapping[str, Mapping[str, Any]]:
         """Name -> settings of the storage remotes, secrets included: not for showing. Raises `BadInput`."""
-        if not self.file.remotes and not os.path.lexists(self.path(LOCAL_FILE)):
+        if not self.shared:
             return {}
         from axil.pipeline.local import load_remotes
 

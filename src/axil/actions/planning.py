@@ -44,7 +44,7 @@ def planner(
 
 def _elsewhere(project: Project) -> Elsewhere | None:
     """What is known of the project's remotes; most projects have none, and load nothing for it."""
-    if not project.remotes:
+    if not project.shared:
         return None
     from axil.actions.sharing import Elsewhere
 

@@ -30,6 +30,8 @@ class Pulled(NamedTuple):
     runs: int
     moved: int
     ahead: int
+    there: bool
+    """Whether the git remote has this branch."""
     switched: Switched
     trouble: str = ""
     """Why the storage remote could not be asked."""
@@ -63,7 +65,7 @@ def pull(
     else:
         missing = {path: one for path, one in pointers(project).items() if path not in project.index.all_tracked()}
         switched = bring_back(project, name, force, progress, missing)
-    return Pulled(name, source, changes, runs, behind, ahead, switched, trouble)
+    return Pulled(name, source, changes, runs, behind, ahead, bool(theirs), switched, trouble)
 
 
 def _forward(project: Project, name: str, commit: str, force: bool, progress: Progress) -> Switched:

@@ -41,6 +41,8 @@ def render(face: Face, value: Pulled) -> None:
     if value.trouble:
         face.warn(value.trouble)
     steps = [f"{fmt.count(value.moved, 'new commit')} from {value.git}"] if value.moved else []
+    if not value.there:
+        steps.append(f"not at {value.git} yet: axil push shares it")
     if value.ahead:
         steps.append(f"{fmt.count(value.ahead, 'commit')} not at {value.git} yet")
     moved = words_of(value.switched)
