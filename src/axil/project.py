@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from axil.base.clock import Clock, system_clock
-from axil.base.light import TYPE_CHECKING
+from axil.base.light import TYPE_CHECKING, Any
 from axil.errors import NotFound
 from axil.git.refs import Head, head
 from axil.git.repository import Repository, begin_discover
 from axil.journal import REF
+
+LOCAL_FILE = "axil.local.toml"
+"""Settings of remotes for this machine alone, secrets among them; never in git."""
 
 # What a handle needs is imported when it is opened: most commands use few of them.
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ class Project:
         self.clock = clock
         self.home = os.path.join(repository.common_dir, "axil")
         """Where axil keeps what must survive: inside the common git folder, shared by all work trees."""
+        self.tell: Callable[[str], None] = lambda words: None
+        """Hears one line about what takes long or goes otherwise than usual; a face sets it."""
+        self.interactive = False
+        """Whether somebody can be asked for a password; a face sets it."""
 
     @cached_property
     def git(self) -> Git:
@@ -94,6 +101,20 @@ class Project:
 
         return load_project(self.root, self.index)
 
+    @property
+    def shared(self) -> bool:
+        """Whether there is a storage remote; quicker than reading what it is."""
+        return bool(self.file.remotes) or os.path.lexists(self.path(LOCAL_FILE))
+
+    @cached_property
+    def remotes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Name -> settings of the storage remotes, secrets included: not for showing. Raises `BadInput`."""
+        if not self.shared:
+            return {}
+        from axil.pipeline.local import load_remotes
+
+        return load_remotes(self.root, self.file)
+
     @cached_property
     def params(self) -> Params:
         """The parameters as they are in the work tree now. Raises `BadInput` with file and line."""
@@ -113,7 +134,7 @@ class Project:
 
     def forget(self) -> None:
         """Drop what was read from files and HEAD, after an action changed them."""
-        for name in ("head", "file", "params"):
+        for name in ("head", "file", "params", "remotes"):
             self.__dict__.pop(name, None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -131,6 +132,19 @@ def test_quick_commands_without_changes_load_nothing_costly(finished, command):
 def test_a_run_with_nothing_to_do_loads_no_records(finished):
     extra = beyond_python("run", "-q", cwd=finished)
     assert not extra & (HEAVY - {"typing_extensions"}), sorted(extra & HEAVY)
+
+
+def test_a_remote_costs_status_next_to_nothing(finished, tmp_path):
+    """What a remote has is looked up only where something is missing."""
+    root = tmp_path / "shared"
+    shutil.copytree(finished, root, symlinks=True)
+    with open(root / "axil.toml", "a") as file:
+        file.write('\n[remotes.origin]\nurl = "s3://bucket/prefix"\n')
+    subprocess.run([sys.executable, "-m", "axil", "status"], cwd=root, check=True, capture_output=True)
+    extra = beyond_python("status", cwd=os.fspath(root))
+    assert not extra & (COSTLY | HEAVY), sorted(extra & (COSTLY | HEAVY))
+    assert not {name for name in extra if name.startswith(("axil.transfer", "axil.remotes"))}
+    assert extra - beyond_python("status", cwd=finished) <= {"axil.actions.sharing"}
 
 
 def test_status_starts_git_three_times(finished):

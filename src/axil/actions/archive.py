@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from axil.actions.experiments import ARCHIVE, HEADS, require, unknown
+from axil.actions.experiments import ARCHIVE, HEADS, experiments, require, unknown
 from axil.actions.operation import Step, perform
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import BadInput
@@ -11,6 +11,7 @@ from axil.git.worktree import require_free
 from axil.journal.operations import RefMove
 
 if TYPE_CHECKING:
+    from axil.journal.rows import Experiment
     from axil.project import Project
 
 
@@ -50,7 +51,9 @@ def restore(project: Project, name: str) -> Moved:
     refs = list_refs(project.git, ARCHIVE, HEADS + name)
     tip = refs.get(ARCHIVE + name)
     if tip is None:
-        archived = {ref.removeprefix(ARCHIVE): "" for ref in refs if ref.startswith(ARCHIVE)}
+        archived = {one.name: one for one in experiments(project).values() if one.archived}
+        if name in archived:  # A git remote has it, and nobody here.
+            return _from_remote(project, archived[name])
         error = unknown(name, archived)
         raise type(error)(f"no archived experiment is called {name}", error.why, error.hint)
     if HEADS + name in refs:
@@ -60,6 +63,22 @@ def restore(project: Project, name: str) -> Moved:
         f"restore {name}",
         Step(
             refs=(RefMove(ARCHIVE + name, tip, None), RefMove(HEADS + name, None, tip)),
+            records=(lambda stamp: Restore(**stamp, name=name, commit=tip),),
+        ),
+    )
+    return Moved(name, tip)
+
+
+def _from_remote(project: Project, experiment: Experiment) -> Moved:
+    """Restore what somebody else archived: the branch is made here."""
+    from axil.formats.record import Restore
+
+    name, tip = experiment.name, experiment.tip
+    perform(
+        project,
+        f"restore {name}",
+        Step(
+            refs=(RefMove(HEADS + name, None, tip),),
             records=(lambda stamp: Restore(**stamp, name=name, commit=tip),),
         ),
     )

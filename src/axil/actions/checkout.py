@@ -33,15 +33,22 @@ class _Aside(NamedTuple):
 def check_out(project: Project, target: Head, *, discard: bool = False) -> str:
     """Check out the branch of `target` (or its commit, detached); what a failing hook of the user said, normally "".
 
+    The current branch with another commit moves there, with the work tree.
     Two things keep git from switching and need not: files that already are as over there, as after a run whose code
     becomes an experiment, and `.gitignore` lines of axil's own that are not committed yet; those are carried along.
     Raises what `git.branches.switch` raises, changing nothing.
     """
     name, detach = target.branch or target.commit or "", target.branch is None
+    move = target.branch is not None and target.branch == project.head.branch and target != project.head
+    start = target.commit if move else None
+
+    def go() -> str:
+        return git_switch(project.git, name, start=start, detach=detach, discard=discard, move=move)
+
     try:
-        return git_switch(project.git, name, detach=detach, discard=discard)
+        return go()
     except Blocked as error:
-        same = _as_there(project, name, error.paths)
+        same = _as_there(project, start or name, error.paths)
         files = _own_only(project, [path for path in error.paths if path not in same])
         if not error.paths or len(same) + len(files) < len(set(error.paths)):
             raise
@@ -49,7 +56,7 @@ def check_out(project: Project, target: Head, *, discard: bool = False) -> str:
         # What git's index has as the target has it, git leaves alone.
         lines = [f"{change.new_mode} {change.new}\t{path}" for path, change in same.items()]
         project.git.writing("update-index", "--add", "-z", "--index-info", input=join_nul(lines))
-        message = git_switch(project.git, name, detach=detach)
+        message = go()
     for one in files:
         ensure_lines(project.root, one.path, one.own)
     _stage(project, [one.path for one in files if one.staged])

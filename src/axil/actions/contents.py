@@ -85,8 +85,28 @@ def compare_contents(
     project: Project, old: Mapping[str, Pointer], new: Mapping[str, Pointer], *, limit: int | None = None
 ) -> tuple[ContentChange, ...]:
     """`compare_content` for every path of the two."""
-    paths = sorted({*old, *new})
-    return tuple(compare_content(project.store, path, old.get(path), new.get(path), limit=limit) for path in paths)
+
+    def look(path: str) -> ContentChange:
+        return compare_content(project.store, path, old.get(path), new.get(path), limit=limit)
+
+    found = [look(path) for path in sorted({*old, *new})]
+    unknown = [one.path for one in found if one.problem]
+    if unknown and fetch_directories(project, [each[path] for each in (old, new) for path in unknown if path in each]):
+        found = [look(one.path) if one.problem else one for one in found]
+    return tuple(found)
+
+
+def fetch_directories(project: Project, contents: Iterable[Pointer]) -> bool:
+    """Fetch what tells the files of `contents` apart, and no file; whether it is all here now."""
+    if not project.remotes:
+        return False
+    from axil.actions.sharing import bring
+
+    try:
+        return not bring(project, (one.oid for one in contents if one.kind == "tree"), trees_only=True)
+    except AxilError as error:
+        project.tell(f"directories were not fetched: {error.what}")
+        return False
 
 
 def pointers_in(project: Project, tree: str) -> dict[str, Pointer]:

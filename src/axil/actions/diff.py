@@ -95,12 +95,16 @@ def work_tree_pointers(project: Project) -> dict[str, Pointer]:
 
 
 def _against_work_tree(project: Project, path: str, old: Pointer | None, progress: Progress) -> ContentChange:
-    from axil.actions.contents import ContentChange, with_files
+    from axil.actions.contents import ContentChange, fetch_directories, with_files
     from axil.data.status import changes
 
     size = old.size if old else None
     blank = ContentChange(path, "changed", 0, 0, 0, size, size)
     try:
+        files = changes(project.index, project.store, project.root, path, old, progress=progress)
+    except NotFound as error:
+        if old is None or not fetch_directories(project, [old]):
+            return blank._replace(problem=error.what)
         files = changes(project.index, project.store, project.root, path, old, progress=progress)
     except AxilError as error:
         return blank._replace(problem=error.what)

@@ -1,11 +1,11 @@
-"""Which experiments there are: branches and archived branches, joined with what the journal knows of their origin."""
+"""Which experiments there are: branches, here or only at a git remote, and archived ones, with their origin."""
 
 from __future__ import annotations
 
 from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput, NotFound
 from axil.git.process import text
-from axil.git.refs import list_refs
+from axil.git.refs import BRANCHES, list_refs, name_problem
 from axil.journal.rows import Experiment
 from axil.journal.state import infer_parents
 
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from axil.project import Project
 
-HEADS = "refs/heads/"
+HEADS = BRANCHES
 ARCHIVE = "refs/axil/archive/"
+TRACKING = "refs/remotes/"
+"""What was fetched of the branches of git remotes."""
+OTHERS = "refs/axil/remotes/"
+"""… of their journals and archived branches."""
 _TRUNKS = ("main", "master", "trunk")
 
 
@@ -30,7 +34,7 @@ def experiments(project: Project) -> dict[str, Experiment]:
 
 def _named(project: Project) -> dict[str, Experiment]:
     """All experiments, those of plain git without a parent."""
-    refs = list_refs(project.git, HEADS, ARCHIVE)
+    refs = list_refs(project.git, HEADS, ARCHIVE, TRACKING, OTHERS)
     heads = {ref.removeprefix(HEADS): commit for ref, commit in refs.items() if ref.startswith(HEADS)}
     archived = {ref.removeprefix(ARCHIVE): commit for ref, commit in refs.items() if ref.startswith(ARCHIVE)}
     if project.head.branch and project.head.branch not in heads:
@@ -43,7 +47,37 @@ def _named(project: Project) -> dict[str, Experiment]:
         if experiment is None or experiment.deleted or experiment.archived != aside:
             experiment = Experiment(name, None, True, "", "", 0.0, "", "", aside, False)
         found[name] = experiment._replace(tip=tip, archived=aside)
+    for name, tip, remote, aside in _elsewhere(refs):
+        if name not in found and (experiment := _of_remote(name, tip, aside, known)) is not None:
+            found[name] = experiment._replace(tip=tip, remote=remote)
     return found
+
+
+def _of_remote(name: str, tip: str, aside: bool, known: Mapping[str, Experiment]) -> Experiment | None:
+    """The experiment behind a branch at a git remote; None if it was deleted here and nobody worked on it since."""
+    experiment = known.get(name)
+    if experiment is None or (experiment.deleted and experiment.tip != tip):
+        return Experiment(name, None, True, "", "", 0.0, "", "", aside, False)
+    if experiment.deleted:
+        return None
+    return experiment._replace(archived=aside or (experiment.archived and experiment.tip in ("", tip)))
+
+
+def _elsewhere(refs: Mapping[str, str]) -> list[tuple[str, str, str, bool]]:
+    """(name, tip, git remote, archived) of all that was fetched, `origin` first; names nobody can use are left out."""
+    found = []
+    for ref, tip in refs.items():
+        if not ref.startswith((TRACKING, OTHERS)):
+            continue
+        remote, _, name = ref.removeprefix(TRACKING).removeprefix(OTHERS).partition("/")
+        aside = ref.startswith(OTHERS)
+        if aside:
+            folder, _, name = name.partition("/")
+            if folder != "archive":
+                continue
+        if name != "HEAD" and not name_problem(name):
+            found.append((name, tip, remote, aside))
+    return sorted(found, key=lambda one: (one[3], one[2] != "origin", one[2]))
 
 
 def _with_parents(project: Project, found: dict[str, Experiment]) -> dict[str, Experiment]:
@@ -68,16 +102,26 @@ def _ancestry(project: Project, tips: Mapping[str, str]) -> dict[str, list[str]]
     return {line[: line.index(" ")]: line.split(" ")[1:] for line in lines}
 
 
-def require(project: Project, name: str) -> Experiment:
-    """The experiment called `name`. Raises `NotFound`, with close names, if it has no branch."""
+def require(project: Project, name: str, *, remote: bool = False) -> Experiment:
+    """The experiment called `name`; with `remote`, one that only a git remote has will do.
+
+    Raises `NotFound`, with close names, if it has no branch.
+    """
     found = _named(project)
-    if name in found and not found[name].archived:
-        return found[name]
-    if name in found:
+    if name not in found:
+        raise unknown(name, found)
+    experiment = found[name]
+    if experiment.archived:
         raise NotFound(
             f"experiment {name} is archived", "its branch was put aside", f"bring it back: axil restore {name}"
         )
-    raise unknown(name, found)
+    if experiment.remote and not remote:
+        raise NotFound(
+            f"experiment {name} has no branch here",
+            f"it is at the git remote {experiment.remote} only",
+            f"get it first: axil switch {name}",
+        )
+    return experiment
 
 
 def is_experiment(project: Project, name: str) -> bool:

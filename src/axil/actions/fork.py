@@ -126,10 +126,10 @@ def _origin(project: Project, source: str) -> _Origin:
             )
         return _Origin(parent, project.head.commit)
     if is_experiment(project, source):
-        return _Origin(source, require(project, source).tip)
+        return _Origin(source, require(project, source, remote=True).tip)
     kind, name = project.journal.resolve(source)
     if kind == "experiment":
-        return _Origin(name, require(project, name).tip)
+        return _Origin(name, require(project, name, remote=True).tip)
     run = project.journal.run(name)
     parent = project.journal.find(name).experiment
     if not run.commit:

@@ -16,7 +16,7 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.materialise import Target, apply, check, rescue
 from axil.data.plan import Plan, plan_switch
-from axil.errors import Blocked, NotFound
+from axil.errors import AxilError, Blocked, NotFound
 from axil.git.worktree import tracked
 from axil.journal.operations import DataMove, Kept
 
@@ -61,27 +61,56 @@ def plan_moves(
 ) -> Moves:
     """Plan all `targets`; `outputs` are those of them that stages make, `commit` is where HEAD is going, if it moves.
 
-    Raises `Blocked`, listing paths, for unsaved edits of tracked data unless `force`, and `NotFound` for tracked data
-    that is not in the store. Outputs that are not in the store are left out and named.
+    What is not in the store is fetched first, if the project has a remote. Raises `Blocked`, listing paths, for unsaved
+    edits of tracked data unless `force`, and `NotFound` for tracked data that is nowhere. Such outputs are left out and
+    named.
     """
     wanted = list(targets)
     shared = _shared(project, [one for one in wanted if one.old is None or one.new is None], commit) if commit else {}
     plans: list[Plan] = []
-    unavailable: list[str] = []
-    for path, old, new in wanted:
-        try:
-            plan = plan_switch(project.index, project.store, project.root, path, old, new, progress=progress)
-        except NotFound:
-            if path not in outputs:
-                raise
-            unavailable.append(path)
-            continue
-        mine = shared.get(path, set())
-        plans.append(plan._replace(unsaved=[one for one in plan.unsaved if os.fsdecode(one) not in mine]))
+    absent: dict[str, NotFound] = {}
+    for number in range(2):
+        again = [one for one in wanted if not number or one.path in absent]
+        absent = {}
+        for path, old, new in again:
+            try:
+                plan = plan_switch(project.index, project.store, project.root, path, old, new, progress=progress)
+            except NotFound as error:
+                absent[path] = error
+                continue
+            mine = shared.get(path, set())
+            plans.append(plan._replace(unsaved=[one for one in plan.unsaved if os.fsdecode(one) not in mine]))
+        if number or not _fetched(project, [one for one in again if one.path in absent], outputs, progress):
+            break
+    lost = [error for path, error in absent.items() if path not in outputs]
+    if lost:
+        raise lost[0]
     if not force:
         check([plan for plan in plans if plan.path not in outputs])
     made = tuple(plan.path for plan in plans if plan.path in outputs and plan.new is not None)
-    return Moves(tuple(plans), tuple(unavailable), frozenset(shared), made)
+    return Moves(tuple(plans), tuple(absent), frozenset(shared), made)
+
+
+def _fetched(project: Project, targets: Sequence[Target], outputs: Collection[str], progress: Progress) -> bool:
+    """Bring what `targets` need from the project's remotes; whether there is a point in planning them again.
+
+    That outputs cannot be had is no failure: the pipeline makes them again.
+    """
+    if not targets or not project.remotes:
+        return False
+    from axil.actions.sharing import bring
+
+    tracked_data = [one.new.oid for one in targets if one.new is not None and one.path not in outputs]
+    made = [one.new.oid for one in targets if one.new is not None and one.path in outputs]
+    if tracked_data:
+        bring(project, [*tracked_data, *made], progress=progress)
+        return True
+    try:
+        bring(project, made, progress=progress)
+    except AxilError as error:
+        project.tell(f"outputs were not fetched: {error.what}")
+        return False
+    return True
 
 
 def plan_repair(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from axil.actions.experiments import HEADS
+from axil.actions.experiments import HEADS, TRACKING
 from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput
 from axil.formats.project import FILE
@@ -24,7 +24,14 @@ def check_new_name(project: Project, name: str) -> None:
             f"{FILE} asks for names that match {pattern}",
             "choose another name, or change [experiments] names",
         )
-    for ref in list_refs(project.git, HEADS):
+    for ref in list_refs(project.git, HEADS, TRACKING):
+        if ref.startswith(TRACKING):
+            remote, _, there = ref.removeprefix(TRACKING).partition("/")
+            if there == name:
+                raise BadInput(
+                    f"there is an experiment {name} already", f"it is at the git remote {remote}", f"axil switch {name}"
+                )
+            continue
         if ref == HEADS + name:
             raise BadInput(f"there is an experiment {name} already", "", f"go to it with axil switch {name}")
         if ref.startswith(f"{HEADS}{name}/") or f"{HEADS}{name}".startswith(ref + "/"):

@@ -10,6 +10,7 @@ from axil.pipeline.graph import Graph, build, check_tracked
 from axil.pipeline.planner import Planner
 
 if TYPE_CHECKING:
+    from axil.pipeline.planner import Elsewhere
     from axil.project import Project
 
 
@@ -37,7 +38,17 @@ def planner(
         environment=_environment(project),
         force=force,
         difference=lambda path, old, new: _difference(project, path, old, new),
+        elsewhere=_elsewhere(project),
     )
+
+
+def _elsewhere(project: Project) -> Elsewhere | None:
+    """What is known of the project's remotes; most projects have none, and load nothing for it."""
+    if not project.shared:
+        return None
+    from axil.actions.sharing import Elsewhere
+
+    return Elsewhere(project)
 
 
 def _environment(project: Project) -> str:

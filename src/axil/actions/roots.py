@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from axil.actions.experiments import ARCHIVE, HEADS
+from axil.actions.experiments import ARCHIVE, HEADS, OTHERS
 from axil.actions.tracking import PATTERN, begin_pointer_files, pointers_at
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.data.index import WorkTreeIndex
@@ -54,7 +54,7 @@ def roots(project: Project, *, history: bool = True, without: Iterable[str] = ()
 def _of_refs(project: Project, refs: dict[str, str], problems: list[str], *, history: bool) -> list[Root]:
     """Pointers in commits; the newest ones are named by their branch."""
     found: list[Root] = []
-    tips = {ref: commit for ref, commit in refs.items() if ref != Journal.REF}
+    tips = {ref: commit for ref, commit in refs.items() if not _is_journal(ref)}
     for ref, commit in tips.items():
         try:
             at = pointers_at(project, commit)
@@ -67,10 +67,14 @@ def _of_refs(project: Project, refs: dict[str, str], problems: list[str], *, his
     if history:
         revisions = {*refs.values(), *_reflog(project)}
     else:
-        revisions = {commit for ref, commit in refs.items() if ref == Journal.REF}
+        revisions = {commit for ref, commit in refs.items() if _is_journal(ref)}
     blobs = blobs_at(project.git, f"*{SUFFIX}", sorted(revisions))
     paths = {blob: min(paths) for blob, paths in blobs.items()}
-    return found + _of_blobs(project.git, paths, "in an older commit or a run", problems)
+    return found + of_blobs(project.git, paths, "in an older commit or a run", problems)
+
+
+def _is_journal(ref: str) -> bool:
+    return ref == Journal.REF or (ref.startswith(OTHERS) and ref.endswith("/journal"))
 
 
 def _reflog(project: Project) -> set[str]:
@@ -110,10 +114,10 @@ def _staged(git: Git, place: str, problems: list[str]) -> list[Root]:
     lines = git.fields("ls-files", "--stage", "-z", "--full-name", "--", PATTERN, env=GLOBS)
     entries = [line.partition("\t") for line in lines]
     blobs = {meta.split(" ")[1]: path for meta, _, path in entries}
-    return _of_blobs(git, blobs, f"staged in {place}", problems)
+    return of_blobs(git, blobs, f"staged in {place}", problems)
 
 
-def _of_blobs(git: Git, blobs: Mapping[str, str], where: str, problems: list[str]) -> list[Root]:
+def of_blobs(git: Git, blobs: Mapping[str, str], where: str, problems: list[str]) -> list[Root]:
     """What the pointer files in git's `blobs` (id -> path) need."""
     found: list[Root] = []
     with CatFile(git) as cat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from axil.actions import parameters
 from axil.actions.experiments import current
@@ -60,7 +60,7 @@ def plan(
     """What `run` with the same arguments would do with each stage, and why; changes nothing."""
     changes = _parse(assignments)
     chosen = _planner(project, targets, parameters.edited(project, changes) if changes else None, force)
-    return tuple(StageStatus(one.stage, one.action, one.reason) for one in chosen.plan_all(targets))
+    return tuple(StageStatus(one.stage, one.action, one.reason, one.fetch) for one in chosen.plan_all(targets))
 
 
 def run(
@@ -103,7 +103,16 @@ def run(
 
     head = project.head
     request = Request(project.new_id(), author, host, head.branch or "", head.commit or "", message, tuple(targets))
-    handles = Handles(chosen, project.store, project.journal, project.runs_folder, project.clock, on_event, progress)
+    handles = Handles(
+        chosen,
+        project.store,
+        project.journal,
+        project.runs_folder,
+        project.clock,
+        on_event,
+        progress,
+        lambda wanted: _fetch(project, wanted, progress),
+    )
     before = project.index.all_tracked()
     try:
         outcome = execute(handles, request, snapshot=snapshot, jobs=jobs)
@@ -114,6 +123,13 @@ def run(
     trace.finish(_note_outputs(project, outcome, before), outcome)
     saved = tuple(one.path for one in outcome.saved)
     return RunResult(outcome.run, outcome.recorded, committed, tuple(left_out), adopted, saved)
+
+
+def _fetch(project: Project, wanted: Iterable[Pointer], progress: Progress) -> bool:
+    """Bring results of others here; whether all of them are."""
+    from axil.actions.sharing import bring
+
+    return not bring(project, (one.oid for one in wanted), progress=progress)
 
 
 class _Trace:

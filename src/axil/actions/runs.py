@@ -132,12 +132,12 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
 
 def _has_record(project: Project, experiment: str) -> bool:
     """Whether the journal knows `experiment`; a branch it does not know just has no runs. Raises `NotFound`."""
-    from axil.git.refs import list_refs
+    from axil.actions.experiments import experiments
 
     names = set(project.journal.experiments())
     if experiment in names:
         return True
-    names |= {ref.removeprefix("refs/heads/") for ref in list_refs(project.git, "refs/heads/")}
+    names |= set(experiments(project))
     if experiment in (*names, project.head.branch):
         return False
     import difflib

@@ -48,6 +48,8 @@ class StageStatus(NamedTuple):
     name: str
     action: str
     reason: str
+    fetch: int | None = None
+    """Bytes to fetch from a remote before the outputs can be restored; None for none."""
 
 
 class Trouble(NamedTuple):
@@ -112,7 +114,7 @@ def _stages(project: Project, pointers: dict[str, Pointer]) -> tuple[StageStatus
 
     whole = graph(project, pointers)
     decisions = planner(project, whole=whole).plan_all()
-    return tuple(StageStatus(one.stage, one.action, one.reason) for one in decisions)
+    return tuple(StageStatus(one.stage, one.action, one.reason, one.fetch) for one in decisions)
 
 
 def _data(project: Project, path: str, pointer: Pointer, progress: Progress) -> DataStatus:

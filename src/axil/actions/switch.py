@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from axil.actions.checkout import check_out
-from axil.actions.experiments import require
+from axil.actions.experiments import HEADS, require
 from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
 from axil.actions.operation import Step, log
 from axil.actions.outputs import ignore_outputs, outputs_of
@@ -45,20 +46,29 @@ class Switched(NamedTuple):
 def switch(project: Project, name: str, *, force: bool = False, progress: Progress = SILENT) -> Switched:
     """Check out the experiment `name` with its tracked data and the outputs of its newest good run.
 
-    The current name brings back what is missing of data and outputs. Uncommitted code is carried along as git does.
+    The current name brings back what is missing of data and outputs. Of an experiment that only a git remote has, the
+    branch is made here, and follows the remote's. Uncommitted code is carried along as git does.
     Raises `Blocked`, listing paths, before anything is touched if edits would be lost; with `force` they are saved
     first. Also raises it while a run is using the work tree.
     """
     name = _previous(project) if name == "-" else name
-    tip = require(project, name).tip
+    experiment = require(project, name, remote=True)
+    tip = experiment.tip
     refuse_during_run(project, f"switching to {name}")
     if project.head.branch == name:
-        return _bring_back(project, name, force, progress)
+        return bring_back(project, name, force, progress)
     files = begin_pointer_files(project.git)
     changes = changed_pointers(project, project.head.commit, tip)
     outputs = outputs_of(project, name)
     moves = plan_switching(project, tip, changes, outputs, force=force, files=files, progress=progress)
-    return carry_out(project, f"switch {name}", Head(name, tip), moves, force=force, progress=progress)
+    if not experiment.remote:
+        return carry_out(project, f"switch {name}", Head(name, tip), moves, force=force, progress=progress)
+    from axil.git.remote import set_upstream
+
+    made = (RefMove(HEADS + name, None, tip),)
+    follow = partial(set_upstream, project.git, name, experiment.remote)
+    target = Head(name, tip)
+    return carry_out(project, f"switch {name}", target, moves, force=force, refs=made, then=follow, progress=progress)
 
 
 def plan_switching(
@@ -104,18 +114,25 @@ def carry_out(
     keeps_data: bool = False,
     progress: Progress = SILENT,
 ) -> Switched:
-    """Log the operation, make `refs`, let git switch to the branch of `target`, call `then`, move the data.
+    """Log the operation, make `refs`, let git go to `target`, call `then`, move the data.
+
+    `target` is another branch, or the current one at a commit to which it moves; that ref is not among `refs`.
 
     If git refuses, nothing has happened. After a crash the same switch again finishes, and `axil undo` knows of it;
     with `keeps_data` undoing leaves the data in the work tree.
     """
     before = project.head
     assert target.branch is not None
-    moved = before.branch != target.branch
+    moved = before != target
     code = _save_code(project) if force and moved else ()
     kept = code + saved(project, moves.plans, progress)
+    own = (RefMove(HEADS + target.branch, before.commit, target.commit),) if before.branch == target.branch else ()
     step = Step(
-        refs=refs, head=(before, target) if moved else None, data=moves.logged, saved=kept, keeps_data=keeps_data
+        refs=refs + own if moved else refs,
+        head=(before, target) if moved else None,
+        data=moves.logged,
+        saved=kept,
+        keeps_data=keeps_data,
     )
     operation = log(project, command, step, records) if moved or step.data or kept else None
     message = ""
@@ -144,10 +161,15 @@ def _go(project: Project, target: Head, refs: tuple[RefMove, ...], *, discard: b
         raise
 
 
-def _bring_back(project: Project, name: str, force: bool, progress: Progress) -> Switched:
-    """Stay, and bring data and outputs in line: what is outdated, and what was removed by hand."""
+def bring_back(
+    project: Project, name: str, force: bool, progress: Progress, more: Mapping[str, Pointer] = {}
+) -> Switched:
+    """Stay, and bring data and outputs in line: what is outdated, and what was removed by hand.
+
+    `more` is tracked data that shall be here though it never was.
+    """
     tip = project.head.commit or ""
-    moves = plan_switching(project, tip, {}, outputs_of(project, name), force=force, progress=progress)
+    moves = plan_switching(project, tip, more, outputs_of(project, name), force=force, progress=progress)
     done = carry_out(project, f"switch {name}", project.head, moves, force=force, progress=progress)
     here = project.index.all_tracked()
     mending = []

@@ -36,6 +36,8 @@ class TreeNode(NamedTuple):
     runs: int
     time: float
     """Of the newest run, else of the fork; seconds since the epoch."""
+    remote: str = ""
+    """The git remote that has its branch, if this clone has none of its own yet."""
 
 
 class ExperimentTree(NamedTuple):
@@ -110,4 +112,5 @@ def _node(
         state=own.state if own else "",
         runs=own.runs if own else 0,
         time=own.time if own else experiment.created,
+        remote=experiment.remote,
     )

@@ -249,6 +249,9 @@ def _move_back(project: Project, operation: Operation) -> list[str]:
         check_out(project, before)
         words.append(f"on {before.branch or (before.commit or '')[:9]} again")
         back = [(ref, old, new) for ref, old, new in back if new is not None]
+    elif operation.head and operation.command.startswith("axil pull") and operation.head[0].commit:
+        check_out(project, operation.head[0])  # The branch goes back with the work tree, as it came.
+        back = []
     if back:
         update_refs(project.git, back, message="axil undo")
     for ref, old, new in operation.refs:

@@ -48,6 +48,8 @@ class Verified(NamedTuple):
     sound: bool
     trash: str = ""
     """Where damaged objects were put aside, for `axil gc --restore`; "" if they were not."""
+    elsewhere: int = 0
+    """Objects that are needed, not here, and known to be on a remote: they are fetched when they are needed."""
 
 
 def verify(project: Project, *, quarantine: bool = False, progress: Progress = SILENT) -> Verified:
@@ -63,7 +65,8 @@ def verify(project: Project, *, quarantine: bool = False, progress: Progress = S
     for root in found:
         users.setdefault(root.oid, []).append(root.needed_by)
     needed = closure(project.store, users)
-    gone = project.store.missing(needed.live)
+    away = project.store.missing(needed.live)
+    gone = _nowhere(project, away)
     damage = {bytes.fromhex(one.oid): one for one in report.faults if one.oid}
     named = _needed_by(project, users, gone | damage.keys())
     damaged = tuple(
@@ -74,7 +77,17 @@ def verify(project: Project, *, quarantine: bool = False, progress: Progress = S
     trash = ""
     if quarantine and report.faults:
         trash = execute(project.store, plan_quarantine(project.store, damage), project.clock()).trash
-    return Verified(report.objects, report.bytes, len(users), damaged, missing, tuple(problems), sound, trash)
+    counts = (report.objects, report.bytes, len(users))
+    return Verified(*counts, damaged, missing, tuple(problems), sound, trash, len(away) - len(gone))
+
+
+def _nowhere(project: Project, away: set[Oid]) -> set[Oid]:
+    """Those of `away` that no remote is known to have either."""
+    if not away or not project.remotes:
+        return away
+    from axil.actions.sharing import Elsewhere
+
+    return Elsewhere(project).missing(away)
 
 
 def _needed_by(project: Project, users: Mapping[Oid, list[str]], bad: AbstractSet[Oid]) -> dict[Oid, tuple[str, ...]]:

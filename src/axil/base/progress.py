@@ -1,4 +1,4 @@
-"""Progress as a value passed down: lower layers report, a face decides whether and how to show it."""
+"""Progress as a value passed down: lower layers report, a face decides whether and how to show it. Bytes in words."""
 
 from __future__ import annotations
 
@@ -29,3 +29,15 @@ class Silent:
 
 
 SILENT: Progress = Silent()
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def size(count: int) -> str:
+    """Bytes as `812 B`, `3.4 MB` (powers of 1000, as disks are sold and `ls -h --si` shows)."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < 999.5 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"

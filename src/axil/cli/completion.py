@@ -61,10 +61,11 @@ def names(kind: str, prefix: str) -> list[str]:
 
 
 def _experiments(project: Project) -> Iterator[str]:
-    from axil.git.refs import list_refs
+    from axil.actions.experiments import experiments
 
-    for ref in list_refs(project.git, "refs/heads/"):
-        yield ref.removeprefix("refs/heads/")
+    for experiment in experiments(project).values():
+        if not experiment.archived:
+            yield experiment.name
 
 
 def _runs(project: Project) -> Iterator[str]:
@@ -98,6 +99,18 @@ def _tracked(project: Project) -> Iterator[str]:
         yield os.path.relpath(path.removesuffix(".axil"), here)
 
 
+def _remotes(project: Project) -> Iterable[str]:
+    from axil.actions.sharing import storage_settings
+
+    return storage_settings(project)
+
+
+def _git_remotes(project: Project) -> Iterable[str]:
+    from axil.git.remote import remotes
+
+    return remotes(project.git)
+
+
 KINDS: dict[str, Callable[[Project], Iterable[str]]] = {
     "experiments": _experiments,
     "runs": _runs,
@@ -105,4 +118,6 @@ KINDS: dict[str, Callable[[Project], Iterable[str]]] = {
     "stages": _stages,
     "metrics": _metrics,
     "tracked": _tracked,
+    "remotes": _remotes,
+    "git remotes": _git_remotes,
 }

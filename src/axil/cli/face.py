@@ -81,6 +81,11 @@ class Face:
         else:
             render(self, value)
 
+    def ask(self, question: str) -> bool:
+        """Whether the user says yes; anything else than that, and no answer, is a no."""
+        self._write(self.err, f"{clean(question)} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def raw(self, text: str) -> None:
         """Text exactly as it is (CSV, shell code, a log in a pipe)."""
         self._write(self.out, text)
@@ -149,7 +154,18 @@ class Face:
             from axil.project import open_project
 
             self._project = open_project(self.cwd, self.env, meanwhile=meanwhile)
+            self.equip(self._project)
         return self._project
+
+    def equip(self, project: Project) -> None:
+        """Let `project` reach the user: remarks, and questions for passwords where somebody sits at the terminal."""
+        project.tell = self.note
+        project.interactive = self.can_ask
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sits at the terminal who can be asked for a password."""
+        return _is_terminal(self.err) and not self.json
 
     def progress(self) -> Progress:
         """A progress line on stderr if that is a terminal, else nothing."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def completing(action: argparse.Action, kind: str) -> argparse.Action:
-    """Let shell completion offer `kind` ("experiments", "runs", "targets", "stages", "tracked", "metrics") for it."""
+    """Let shell completion offer `kind` ("experiments", "runs", "remotes" …, see `completion.KINDS`) for it."""
 
     def complete(prefix: str, **_: object) -> Iterable[str]:
         from axil.cli.completion import names
@@ -82,6 +82,18 @@ def add_target(
     """A positional that takes an experiment name or (the beginning of) a run id."""
     options.setdefault("metavar", "EXP|RUN")
     completing(parser.add_argument(name, help=help, **options), "targets")
+
+
+def add_remote(parser: argparse.ArgumentParser) -> None:
+    """`-r/--remote NAME`: the storage remote."""
+    words = "the storage remote (default: the only one, or origin)"
+    completing(parser.add_argument("-r", "--remote", metavar="NAME", default="", help=words), "remotes")
+
+
+def add_git_remote(parser: argparse.ArgumentParser) -> None:
+    """`--git NAME`: the git remote."""
+    words = "the git remote (default: the only one, or origin)"
+    completing(parser.add_argument("--git", metavar="NAME", default="", help=words), "git remotes")
 
 
 def add_stages(parser: argparse.ArgumentParser, help: str, name: str = "stages", nargs: str = "*") -> None:

@@ -359,4 +359,4 @@ def listed(paths: Sequence[bytes]) -> str:
     return "\n".join(lines)
 
 
-_MISSING = "copy the missing objects into the store, or `axil add` the data again where it still exists"
+_MISSING = "push it from the clone that has it (axil push), or `axil add` the data again where it still exists"

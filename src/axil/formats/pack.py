@@ -162,6 +162,16 @@ class Table:
         rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
         return [self._checked(*fields) for fields in _ROW.iter_unpack(rows)]
 
+    def kinds(self) -> set[int]:
+        """What sorts of entries there are, from the flags alone."""
+        rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
+        return {flags & 15 for flags in set(rows[ROW_SIZE - 1 :: ROW_SIZE])}
+
+    def length(self) -> int:
+        """The length of all entries together, once decoded, as the table says it."""
+        rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
+        return sum(raw for _, _, raw, _ in _ROW.iter_unpack(rows))
+
     def _checked(self, offset: int, stored: int, raw: int, flags: int) -> Location:
         kind, codec = flags & 15, flags >> 4
         if offset < HEADER_SIZE or offset + stored > self._end or raw > MAX_RAW:

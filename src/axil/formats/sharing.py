@@ -27,7 +27,7 @@ class Chunking(NamedTuple):
     avg: int = 256 << 10
     max: int = 1 << 20
     whole: int = 256 << 10
-    """Blobs up to this size are not cut."""
+    """Blobs up to this size, or below 128 KiB, are not cut."""
 
 
 class Format(NamedTuple):

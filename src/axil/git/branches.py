@@ -16,18 +16,22 @@ def switch(
     start: str | None = None,
     detach: bool = False,
     discard: bool = False,
+    move: bool = False,
 ) -> str:
     """Check out the branch `name` as `git switch` does, carrying uncommitted changes along.
 
-    With `create` the branch is made at `start` (default HEAD); with `detach`, `name` is any commit; with `discard`
-    uncommitted changes and untracked files in the way are overwritten: save them first. Returns what a
-    failing post-checkout hook said ("" normally; the switch was made). Raises `Blocked` with the paths whose
-    changes would be lost, `NotFound` or `BadInput` for the name; then nothing was changed.
+    With `create` the branch is made at `start` (default HEAD); with `move` it is moved there, be it the current one;
+    with `detach`, `name` is any commit; with `discard` uncommitted changes and untracked files in the way are
+    overwritten: save them first. Returns what a failing post-checkout hook said ("" normally; the switch was made).
+    Raises `Blocked` with the paths whose changes would be lost, `NotFound` or `BadInput` for the name; then nothing was
+    changed.
     """
     if create:
         check_name(name)
     names = [no_option(name), *([no_option(start)] if start else [])]
-    how = ["--no-track", "--create"] if create else ["--detach"] if detach else []
+    how = ["--detach"] if detach else []
+    if create or move:
+        how = ["--no-track", "--create" if create else "--force-create"]
     if discard:
         how.append("--discard-changes")
     args = ("switch", "--quiet", "--no-progress", *how, *names)
@@ -35,7 +39,7 @@ def switch(
     if not result.code:
         return ""
     error = _refusal(git, result.err, name, start)
-    if error is None and not detach and head(git).branch == name:
+    if error is None and not detach and not move and head(git).branch == name:
         return result.err or f"the post-checkout hook ended with exit code {result.code}"
     raise error or failure(git, args, result)
 

@@ -85,10 +85,13 @@ def line_stats(git: Git, a: str | None, b: str | None, paths: Sequence[str] = ()
     return stats
 
 
-def ls_tree(git: Git, tree: str, *, suffix: str = "") -> list[TreeEntry]:
-    """Every file of a tree or commit (links and submodules included) whose path ends with `suffix`; names are paths."""
+def ls_tree(git: Git, tree: str, *, suffix: str = "", paths: Sequence[str] = ()) -> list[TreeEntry]:
+    """Every file of a tree or commit (links and submodules included) whose path ends with `suffix`; names are paths.
+
+    With `paths`, only what is at or below them.
+    """
     entries = []
-    for item in git.fields("ls-tree", "-r", "-z", "--full-tree", no_option(tree)):
+    for item in git.fields("ls-tree", "-r", "-z", "--full-tree", no_option(tree), "--", *paths):
         if item.endswith(suffix):
             meta, _, path = item.partition("\t")
             mode, _, oid = meta.split(" ")

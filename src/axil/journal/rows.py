@@ -108,6 +108,8 @@ class Experiment(NamedTuple):
     parent_identity: str = ""
     tip: str = ""
     """For an archived or deleted experiment: the commit its branch was at."""
+    remote: str = ""
+    """The git remote that has its branch, if this clone has none of its own yet."""
 
 
 def by_name(experiments: Iterable[Experiment]) -> dict[str, Experiment]:

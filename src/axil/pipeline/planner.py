@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from axil.base.hashing import Oid
 from axil.base.ids import short
 from axil.base.light import Literal, NamedTuple, Protocol
+from axil.base.progress import size
 from axil.data.content import content_of
 from axil.data.index import WorkTreeIndex
 from axil.errors import BadInput, NotFound
@@ -53,6 +54,13 @@ class Objects(Protocol):
         """What the directory `oid` holds."""
 
 
+class Elsewhere(Protocol):
+    """What the planner asks about objects that are not here; answered without the network."""
+
+    def to_fetch(self, oids: Iterable[Oid]) -> int | None:
+        """How many bytes must come to have `oids` and all they name here; None if no remote is known to have them."""
+
+
 class Decision(NamedTuple):
     """What happens to one stage, and why."""
 
@@ -70,6 +78,8 @@ class Decision(NamedTuple):
     """Outputs in the work tree that this action replaces and whose bytes are not in the store: save them first."""
     seen: tuple[str, ...] = ()
     """Files found at run time earlier that are part of `inputs.code`."""
+    fetch: int | None = None
+    """Bytes that must come from a remote before `outs` can be restored; None if all of them are here."""
 
 
 class Planner:
@@ -77,7 +87,7 @@ class Planner:
 
     `environ` is where the values of `env` names are taken from; `environment` names the Python environment if it
     counts (`env.strict`), else "". `force` are stages that run in any case. `experiment` is the current branch.
-    `difference` tells what changed inside a dependency, for reasons.
+    `difference` tells what changed inside a dependency, for reasons. `elsewhere` knows of objects on remotes.
     """
 
     def __init__(
@@ -96,6 +106,7 @@ class Planner:
         force: Collection[str] = (),
         sample: int = 0,
         difference: Difference | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.root = root
         self.file = file
@@ -110,6 +121,7 @@ class Planner:
         self.force = force
         self.sample = sample
         self.difference = difference
+        self.elsewhere = elsewhere
         self.sources = Sources(root, index, index.clock)
         self.finder = Finder(root, self.sources)
         self._here: dict[str, Pointer | None] = {}
@@ -202,6 +214,7 @@ class Planner:
             # A folder that holds outputs and other things can only be read when the outputs are back in it.
             folders = {dep for dep in stage.deps if covering(dep, self.graph.makers) is None}
             inner = {self.graph.makers[out] for dep in folders for out in self.graph.sources(dep)}
+            inner |= {decision.stage for decision in above if decision.fetch is not None and _inside(stage, decision)}
             pending = [decision.stage for decision in above if decision.stage in inner and decision.action == "restore"]
         if not pending:
             return None
@@ -236,12 +249,15 @@ class Planner:
         if not different:
             return self._current(name, hit, inputs, key, seen)
         gone = self._lost(hit, different)
-        if gone:
-            return run(f"{gone} of run {_origin(hit)} is no longer in the store")
+        fetch = self._to_fetch(hit, gone)
+        if gone and fetch is None:
+            return run(f"{gone[0]} of run {_origin(hit)} is no longer in the store")
         unsaved = self._unsaved(different)
-        reason = self._why_restore(hit, different, unsaved)
+        reason = self._why_restore(hit, different, unsaved, fetch is not None)
+        if fetch is not None:
+            reason += f", {size(fetch)} to fetch"
         outs = pointers(hit.outs)
-        return Decision(name, "restore", reason, inputs, key, hit, outs, unsaved, seen)
+        return Decision(name, "restore", reason, inputs, key, hit, outs, unsaved, seen, fetch)
 
     def _current(self, name: str, hit: StageRow, inputs: StageInputs, key: str, seen: tuple[str, ...]) -> Decision:
         reason = f"unchanged since run {_origin(hit)}"
@@ -294,14 +310,18 @@ class Planner:
         missing = self.store.missing(here.values()) if here else set()
         return tuple(path for path, oid in here.items() if oid in missing)
 
-    def _lost(self, hit: StageRow, paths: Iterable[str]) -> str:
-        """The first of the outputs `paths` of `hit` that the store does not hold completely, or ""."""
-        for path in paths:
-            row = hit.outs[path]
-            oid = bytes.fromhex(row.oid)
-            if self.store.missing({oid}) or (row.kind == "tree" and not self._whole(oid)):
-                return path
-        return ""
+    def _lost(self, hit: StageRow, paths: Iterable[str]) -> list[str]:
+        """Those of the outputs `paths` of `hit` that the store does not hold completely."""
+        oids = {path: bytes.fromhex(hit.outs[path].oid) for path in paths}
+        missing = self.store.missing(oids.values()) if oids else set()
+        trees = {path for path in oids if hit.outs[path].kind == "tree"}
+        return [path for path, oid in oids.items() if oid in missing or (path in trees and not self._whole(oid))]
+
+    def _to_fetch(self, hit: StageRow, paths: Sequence[str]) -> int | None:
+        """How many bytes bring the outputs `paths` of `hit` here; None if there are none, or nobody has them."""
+        if not paths or self.elsewhere is None:
+            return None
+        return self.elsewhere.to_fetch(bytes.fromhex(hit.outs[path].oid) for path in paths)
 
     def _whole(self, tree: Oid) -> bool:
         """Whether the store holds everything in `tree`, which it holds itself."""
@@ -316,11 +336,13 @@ class Planner:
             trees.extend(entry.oid for entry in entries if entry.kind == DIR[0])
         return True
 
-    def _why_restore(self, hit: StageRow, different: Sequence[str], unsaved: Sequence[str]) -> str:
+    def _why_restore(self, hit: StageRow, different: Sequence[str], unsaved: Sequence[str], fetched: bool) -> str:
         absent = [path for path in different if self._content(path) is None]
         more = f" (and {len(different) - 1} more)" if len(different) > 1 else ""
         elsewhere = hit.experiment not in ("", self.experiment) and not hit.source
-        source = f"run {_origin(hit)}" + (f" on {hit.experiment}" if elsewhere else "")
+        author = hit.author.partition(" <")[0]
+        by = f" by {author}" if fetched and author else ""
+        source = f"run {_origin(hit)}{by}" + (f" on {hit.experiment}" if elsewhere else "")
         if unsaved:
             return f"{unsaved[0]} was edited by hand{more}, {source} has the result"
         if absent:
@@ -341,6 +363,11 @@ def pointers(outs: Mapping[str, OutputRow]) -> dict[str, Pointer]:
 def _complete(row: StageRow, stage: Stage) -> bool:
     """Whether the record has every path that the stage makes."""
     return all(path in row.outs for path in stage.made)
+
+
+def _inside(stage: Stage, decision: Decision) -> bool:
+    """Whether the stage reads something inside an output of `decision`, rather than the whole."""
+    return any(dep not in decision.outs and covering(dep, decision.outs) is not None for dep in stage.deps)
 
 
 def _origin(hit: StageRow) -> str:

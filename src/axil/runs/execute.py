@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from axil.base.clock import Clock, system_clock
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
+from axil.formats.pointer import Pointer
 from axil.journal.journal import Journal
 from axil.pipeline.planner import Decision, Planner
 from axil.runs import stage as stages
@@ -57,6 +58,8 @@ class Handles(NamedTuple):
     clock: Clock = system_clock
     on_event: OnEvent = ignore
     progress: Progress = SILENT
+    fetch: Callable[[Iterable[Pointer]], bool] = lambda wanted: False
+    """Brings contents here from a remote; whether all of them are here now."""
 
 
 def execute(
@@ -93,7 +96,8 @@ def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], job
     on_event(RunStarted(spec.id, tuple(decision.stage for decision in plan), folder.path))
     outputs = Outputs(planner.root, planner.index, store, handles.progress)
     names = Names(folder.path, spec.id, spec.experiment, planner.root)
-    scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, handles.clock, on_event)
+    clock, fetch = handles.clock, handles.fetch
+    scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
     with caught(lambda number: scheduler.inbox.put(StopAsked(number))):
         scheduler.run()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -31,6 +31,10 @@ from axil.runs.traces import Traces
 if TYPE_CHECKING:
     from axil.base.clock import Clock
     from axil.formats.record import StageRecord
+
+
+Fetch = Callable[[Iterable[Pointer]], bool]
+"""Brings contents here from a remote; whether all of them are here now."""
 
 
 class StopAsked(NamedTuple):
@@ -60,6 +64,7 @@ class Scheduler:
         grace: float,
         clock: Clock,
         on_event: OnEvent,
+        fetch: Fetch,
     ) -> None:
         self.saved: list[SavedPath] = []
         self.records: dict[str, StageRecord] = {}
@@ -79,6 +84,7 @@ class Scheduler:
         self._grace = grace
         self._clock = clock
         self._tell = on_event
+        self._fetch = fetch
         self._stop = _Stop()
 
     @property
@@ -130,6 +136,8 @@ class Scheduler:
             except AxilError as error:
                 self._refuse(stages.running(stage, decision, started), error)
                 return
+        if decision.fetch is not None:
+            decision = self._fetched(decision)
         if decision.action == "run":
             self._start(decision, started)
             return
@@ -140,6 +148,19 @@ class Scheduler:
             self._refuse(stages.running(stage, decision, started), error)
             return
         self._done(stages.reused(stage, decision, started, self._clock() - started))
+
+    def _fetched(self, decision: Decision) -> Decision:
+        """`decision` once what it restores is here; what is to be done instead if it could not be had."""
+        try:
+            if self._fetch(decision.outs.values()):
+                return decision
+            why = "not all of it is there any more"
+        except AxilError as error:
+            why = error.what
+        self._planner.elsewhere = None
+        self._note(decision.stage, f"the result could not be fetched: {why}")
+        self._fresh = False
+        return self._planner.decide(decision.stage)
 
     def _start(self, decision: Decision, started: float) -> None:
         name, stage = decision.stage, self._stage(decision.stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes
@@ -22,7 +23,8 @@ def put_indexes(
 ) -> None:
     """Puts indexes of `packs`, in their order, and notes them in `catalog`.
 
-    The last one supersedes small ones, of which it takes all that does not lie in packs to `avoid`.
+    The last one supersedes small ones, of which it takes all but what lies in packs to `avoid` that are gone: what is
+    condemned may be needed by others until it is.
     """
     groups = list(_groups(packs, most))
     for number, group in enumerate(groups):
@@ -31,8 +33,9 @@ def put_indexes(
             draft.add(done)
         if number == len(groups) - 1:
             room = most - len(draft.records)
+            gone = avoid - catalog.condemned_packs
             for oid, index in _small(catalog.ids(), room):
-                draft.take(oid, index, avoid)
+                draft.take(oid, index, gone)
         data = draft.encode()
         oid = hash_bytes(data)
         catalog.remote.put(keys.index_key(oid), data)
@@ -52,14 +55,26 @@ class _Draft:
         number = self._number(PackInfo(done.id, done.size))
         self.records += (fmt.record(oid, number, row) for oid, row in rows_of(done))
 
-    def take(self, oid: Oid, index: Index, avoid: frozenset[Oid]) -> None:
-        self._supersedes.update(dict.fromkeys((oid, *index.supersedes)))
+    def take(self, oid: Oid, index: Index, gone: frozenset[Oid]) -> None:
+        """Take the place of `index`, unless an object is named in another pack by it: no place may be left out.
+
+        The copy that is left may have been condemned meanwhile, because of the other one.
+        """
         infos = {pack.id: pack for pack in index.packs}
-        for name, (pack, *where) in index.entries():
-            if pack not in avoid:
-                offset, stored, raw, kind, codec = where
-                row = pack_fmt.row((offset, stored, raw, kind, codec))
-                self.records.append(fmt.record(name, self._number(infos[pack]), row))
+        rows = [
+            fmt.record(name, self._number(infos[pack]), pack_fmt.row((offset, stored, raw, kind, codec)))
+            for name, (pack, offset, stored, raw, kind, codec) in index.entries()
+            if pack not in gone
+        ]
+        self.records.sort()
+        if not any(map(self._clashes, rows)):
+            self._supersedes.update(dict.fromkeys((oid, *index.supersedes)))
+            self.records += rows
+
+    def _clashes(self, record: bytes) -> bool:
+        at = bisect_left(self.records, record[:OID_SIZE])
+        found = self.records[at : at + 1]
+        return bool(found) and found[0][:OID_SIZE] == record[:OID_SIZE] and found[0] != record
 
     def encode(self) -> bytes:
         self.records.sort()

@@ -244,7 +244,7 @@ class _Push:
         self._broken -= wanted
         packs = [*earlier, *shipper.sent]
         # Directories and recipes in the last index, so that none is named before what it needs.
-        packs.sort(key=lambda done: any(place.type != fmt.BLOB for place in done.table().locations()))
+        packs.sort(key=lambda done: done.table().kinds() != {fmt.BLOB})
         self._held.keep()
         put_indexes(self._catalog, packs, self.avoid)
         for done in packs:
@@ -309,9 +309,12 @@ def _length(store: Store, oids: set[Oid]) -> int:
     left = set(oids)
     total = 0
     for pack in store.packs.opened():
-        here = [place.raw for oid, place in zip(pack.table.oids(), pack.table.locations(), strict=True) if oid in left]
-        total += sum(here)
-        left.difference_update(pack.table.oids() if here else ())
+        here = left.intersection(pack.table.oids())
+        if len(here) == pack.table.count:
+            total += pack.table.length()
+        else:
+            total += sum(pack.table.location(pack.table.find(oid)).raw for oid in here)
+        left -= here
     for oid in left:
         stat = store.files.stat(oid)
         total += stat.st_size if stat else 0

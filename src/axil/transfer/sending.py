@@ -65,8 +65,10 @@ class Sender:
         copied = [pack for pack in packs if not self._whole(pack, left)]
         for pack in copied:
             oids = pack.table.oids()
+            if left.isdisjoint(oids):
+                continue
             rows = [(place, oid) for place, oid in zip(pack.table.locations(), oids, strict=True) if oid in left]
-            left.difference_update(oid for _, oid in rows)
+            left.difference_update(oids)
             self._copy(pack, sorted(rows))
         for oid in sorted(left):
             self._file(oid)
@@ -82,11 +84,10 @@ class Sender:
         oids = pack.table.oids()
         if not left.issuperset(oids):
             return False
-        places = pack.table.locations()
-        if len({place.type == fmt.TREE for place in places}) > 1:
+        if len(pack.table.kinds()) > 1:
             return False
         left.difference_update(oids)
-        self._shipper.ship(lambda: _renewed(pack), pack.size, sum(place.raw for place in places))
+        self._shipper.ship(lambda: _renewed(pack), pack.size, pack.table.length())
         return True
 
     def _copy(self, pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> None:

@@ -37,13 +37,19 @@ def _load() -> None:
 
 
 def render(face: Face, value: Switched) -> None:
-    moved = [
-        f"{fmt.count(count, 'file')} {word}"
-        for count, word in ((value.written, "written"), (value.removed, "removed"))
-        if count
-    ]
-    detail = face.style.dim(f"  {', '.join(moved)}") if moved else ""
-    face.line(f"on {face.style.bold(safe(value.experiment))}{detail}")
+    moved = words_of(value)
+    face.line(f"on {face.style.bold(safe(value.experiment))}{face.style.dim(f'  {moved}' if moved else '')}")
+    remarks(face, value)
+
+
+def words_of(value: Switched) -> str:
+    """How many files moved; "" if none did."""
+    counts = ((value.written, "written"), (value.removed, "removed"))
+    return ", ".join(f"{fmt.count(count, 'file')} {word}" for count, word in counts if count)
+
+
+def remarks(face: Face, value: Switched) -> None:
+    """What could not be brought back, and what was put aside."""
     for path in value.unavailable:
         face.warn(f"{path} is not in the store any more; `axil run` makes it again")
     for kept in value.saved:

@@ -62,18 +62,21 @@ def _row(face: Face, node: TreeNode, is_last: list[bool], now: float) -> list[Ce
         lines += corner if node.last else tee
     symbol, word, color = SYMBOLS.get(node.state, ("", "", ""))
     runs = f"{symbol if unicode else word} {node.runs}" if node.runs else ""
+    where = f"({node.remote})" if node.remote else ""
+    if node.archived and not node.hypothesis:
+        where = "(archived)"
     return [
         Cell(("* " if node.current else "  ") + lines + node.name, _name_color(node)),
         Cell("" if node.value is None else fmt.number(node.value)),
         Cell("" if node.change is None else fmt.delta(node.change), _color(node.better)),
         Cell(runs, color),
         Cell(fmt.age(now - node.time) if node.time else "", "dim"),
-        Cell(node.hypothesis or ("(archived)" if node.archived else ""), "dim" if node.archived else ""),
+        Cell("  ".join(filter(None, (where, node.hypothesis))), "dim" if node.archived else ""),
     ]
 
 
 def _name_color(node: TreeNode) -> str:
-    return "bold" if node.current else "dim" if node.archived else ""
+    return "bold" if node.current else "dim" if node.archived or node.remote else ""
 
 
 def _color(better: bool | None) -> str:

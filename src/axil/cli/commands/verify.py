@@ -40,6 +40,8 @@ def render(face: Face, value: Verified) -> None:
     for problem in value.problems:
         face.line(f"{style.yellow('unreadable')}  {safe(problem)}")
     facts = f"{fmt.count(value.objects, 'object')}, {fmt.size(value.bytes)}, {fmt.count(value.references, 'reference')}"
+    if value.elsewhere:
+        face.note(f"{fmt.count(value.elsewhere, 'object')} not here but on a remote: fetched when needed")
     if value.sound:
         face.line(f"{style.green('all is well')}: {facts} checked")
     else:

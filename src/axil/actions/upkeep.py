@@ -1,0 +1,194 @@
+"""Looking after a storage remote: checking it, writing its index anew, pruning it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from axil.actions import exchange
+from axil.actions.experiments import ARCHIVE, HEADS, OTHERS, TRACKING
+from axil.actions.sharing import Storage, git_remote, open_storage
+from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
+from axil.base.progress import SILENT, Progress
+from axil.errors import AxilError, Blocked
+
+if TYPE_CHECKING:
+    from axil.base.hashing import Oid
+    from axil.formats.sharing import Root
+    from axil.project import Project
+    from axil.transfer.findings import CheckReport
+    from axil.transfer.prune import Pruned, PrunePlan
+    from axil.transfer.repair import Repaired
+
+Depth = Literal["structure", "data", "restore"]
+
+
+class Checked(NamedTuple):
+    """What a check of a remote found."""
+
+    name: str
+    depth: Depth
+    sound: bool
+    report: CheckReport
+
+
+class Mended(NamedTuple):
+    """What writing the index anew came to."""
+
+    name: str
+    report: Repaired
+
+
+class Pruning(NamedTuple):
+    """What a prune is going to do (`done` None: it was a dry run, or not agreed to), or did."""
+
+    name: str
+    git: str
+    plan: PrunePlan
+    done: Pruned | None
+
+
+def check(
+    project: Project,
+    name: str = "",
+    *,
+    depth: Depth = "structure",
+    sample: float | None = None,
+    max_seconds: float | None = None,
+    progress: Progress = SILENT,
+) -> Checked:
+    """Check the remote `name`; changes nothing there. `sample` is a share of all bytes, from above 0 to 1."""
+    from axil.transfer.check import check as check_remote
+
+    with open_storage(project, name) as storage:
+        report = check_remote(
+            storage.catalog,
+            depth=depth,
+            sample=sample,
+            max_seconds=max_seconds,
+            clock=project.clock,
+            progress=progress,
+        )
+        return Checked(storage.name, depth, report.sound, report)
+
+
+def repair(project: Project, name: str = "", *, dry_run: bool = False, progress: Progress = SILENT) -> Mended:
+    """Write a new index of the remote `name` from the tables at the ends of its packs."""
+    from axil.transfer.repair import repair_index
+
+    with open_storage(project, name) as storage:
+        report = repair_index(storage.catalog, dry_run=dry_run, clock=project.clock, progress=progress)
+        return Mended(storage.name, report)
+
+
+def prune(
+    project: Project,
+    name: str = "",
+    *,
+    git: str = "",
+    dry_run: bool = False,
+    drop_roots: bool = False,
+    host: str = "",
+    agree: Callable[[Pruning], bool] = lambda planned: True,
+    progress: Progress = SILENT,
+) -> Pruning:
+    """Free what nothing needs on the remote `name`: planned first, done if `agree` says so.
+
+    What any branch, tag, archived branch or run of the git remote names is needed; these are fetched first. Raises
+    `Blocked` in a shallow clone, where that cannot be known, and what the fetch raises.
+    """
+    from axil.git.commits import identity
+    from axil.transfer import prune as pruning
+
+    source = git_remote(project, git)
+    if project.repository.shallow:
+        raise Blocked(
+            "a shallow clone cannot tell what is needed",
+            "older commits are not here, and the data they name would be lost",
+            "git fetch --unshallow, then try again",
+        )
+    with open_storage(project, name) as storage:
+        needed = _needed(project, storage, source, progress)
+        plan = pruning.plan_prune(
+            storage.catalog,
+            roots_of_git=needed,
+            drop_roots=drop_roots,
+            clock=project.clock,
+            store=project.store,
+            progress=progress,
+        )
+        planned = Pruning(storage.name, source, plan, None)
+        if dry_run or not agree(planned):
+            return planned
+        done = pruning.prune(
+            storage.catalog,
+            # Asked again, when the prune has the place for itself: others may have pushed meanwhile.
+            roots_of_git=lambda: _needed(project, storage, source, progress),
+            drop_roots=drop_roots,
+            author=identity(project.git),
+            host=host,
+            pid=os.getpid(),
+            new_id=project.new_id,
+            clock=project.clock,
+            store=project.store,
+            progress=progress,
+        )
+        return planned._replace(done=done)
+
+
+def restore(
+    project: Project, name: str, condemned: str, *, host: str = "", progress: Progress = SILENT
+) -> tuple[Root, ...]:
+    """Put the pushes back that the list `condemned` of a prune let go; these. Raises `NotFound` if it is too late."""
+    from axil.git.commits import identity
+    from axil.transfer.prune import restore_condemned
+
+    with open_storage(project, name) as storage:
+        return restore_condemned(
+            storage.catalog,
+            condemned,
+            author=identity(project.git),
+            host=host,
+            pid=os.getpid(),
+            clock=project.clock,
+            new_id=project.new_id,
+            store=project.store,
+            progress=progress,
+        )
+
+
+def _needed(project: Project, storage: Storage, source: str, progress: Progress) -> set[Oid]:
+    """The objects that refs of the git remote name, as they are now, so far as the storage remote has them.
+
+    What was never pushed there cannot be removed there either, and must not keep the rest from being pruned.
+    """
+    problems: list[str] = []
+    with exchange.mirrored(project, source, progress):
+        named = set(_named(project, source, problems))
+    if problems:
+        raise Blocked(
+            "it is not certain what is still needed, so nothing is pruned",
+            "\n".join(problems[:20]),
+            "axil verify tells more; mend these first",
+        )
+    storage.catalog.refresh()
+    return named - storage.catalog.missing(named)
+
+
+def _named(project: Project, source: str, problems: list[str]) -> Iterable[Oid]:
+    """Everything that is named by a ref of the git remote, or of this clone: that may be pushed any time."""
+    from axil.actions.roots import of_blobs
+    from axil.formats.pointer import SUFFIX
+    from axil.git.history import blobs_at
+    from axil.git.refs import list_refs
+    from axil.journal import REF
+
+    refs = list_refs(project.git, HEADS, ARCHIVE, "refs/tags/", f"{TRACKING}{source}/", OTHERS, exchange.MIRROR, REF)
+    blobs = blobs_at(project.git, f"*{SUFFIX}", sorted(set(refs.values())))
+    paths = {blob: min(paths) for blob, paths in blobs.items()}
+    yield from (root.oid for root in of_blobs(project.git, paths, "in a commit or run", problems))
+    try:
+        yield from (output.oid for output in project.journal.outputs())
+    except AxilError as error:
+        problems.append(error.what)
+    problems += [f"journal {one.path}: {one.why}" for one in project.journal.problems()]

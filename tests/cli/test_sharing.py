@@ -1,0 +1,425 @@
+"""Sharing as people do it: push, clone, run there, push back, pull here; what is refused, and how it says so."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.cli.sharing import Person, Place
+from tests.conftest import Repo
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_share_clone_run_there_push_back_pull_here(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    assert (bob.path / "data/raw/2 ä.txt").read_text() == "2"
+    assert (bob.path / "model/weights.txt").read_text() == (ann.path / "model/weights.txt").read_text()
+    assert "nothing to do" in bob.axil("run").out
+    assert [row["experiment"] for row in bob.axil("runs", "--json").json["runs"]] == ["main"]
+    bob.axil("run", "-q", "--set", "lr=0.4", "-m", "four times the rate")
+    assert bob.ran() == 1
+    pushed = bob.axil("push", "--json").json
+    assert pushed["experiments"] == [{"name": "main", "commit": bob.head(), "state": "updated"}]
+    assert pushed["journal"] is True
+    assert pushed["objects"] > 0
+    pulled = ann.axil("pull", "--json").json
+    assert (pulled["experiment"], pulled["moved"], pulled["runs"], pulled["ahead"]) == ("main", 1, 1, 0)
+    assert ann.head() == bob.head()
+    assert (ann.path / "model/weights.txt").read_text().startswith("0.4")
+    assert ann.ran() == 1
+    assert "nothing to do" in ann.axil("run").out
+    assert ann.run("status", "--porcelain") == ""
+
+
+def test_a_colleagues_result_is_fetched_instead_of_computed(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.axil("run", "-q", "--set", "lr=0.3", "-m", "faster")
+    ann.axil("push")
+    bob.axil("fetch")
+    bob.write({"params.yaml": "lr: 0.3\n"})
+    for words in (("status",), ("run", "-n")):
+        line = next(line for line in bob.axil(*words).out.splitlines() if "train " in line)
+        assert line.startswith("restore train")
+        assert "by Ann" in line
+        assert line.endswith("to fetch")
+    assert bob.axil("status", "--json").json["stages"][0]["fetch"] > 0
+    done = bob.axil("run")
+    assert "from origin" in done.err
+    assert bob.ran() == 0
+    assert (bob.path / "model/weights.txt").read_text().startswith("0.3")
+
+
+def test_a_result_that_vanished_from_the_remote_is_computed(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.axil("run", "-q", "--set", "lr=0.3", "-m", "faster")
+    ann.axil("push")
+    bob.axil("fetch")
+    bob.write({"params.yaml": "lr: 0.3\n"})
+    shutil.rmtree(place.store)
+    done = bob.axil("run")
+    assert "could not be fetched" in done.out
+    assert bob.ran() == 1
+
+
+def test_everything_is_visible_at_once_in_a_clone(place):
+    ann = place.found()
+    ann.axil("fork", "+fast", "--set", "lr=0.3", "-m", "because")
+    ann.axil("run", "-q")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    bob = place.join("Bob")
+    rows = {node["name"]: node for node in bob.axil("tree", "--json").json["nodes"]}
+    assert rows["main_fast"]["remote"] == "origin"
+    assert rows["main_fast"]["parent"] == "main"
+    assert rows["main_fast"]["value"] == 0.6
+    assert "(origin)" in bob.axil("tree").out
+    compared = bob.axil("compare", "main", "main_fast", "--json").json
+    assert compared["metrics"][0]["deltas"]["main_fast"] == pytest.approx(0.4)
+    bob.axil("switch", "main_fast")
+    assert bob.run("rev-parse", "--abbrev-ref", "main_fast@{upstream}") == "origin/main_fast"
+    assert (bob.path / "model/weights.txt").read_text().startswith("0.3")
+    assert "nothing to do" in bob.axil("run").out
+    bob.axil("undo")
+    assert bob.run("branch", "--format=%(refname:short)").split() == ["main"]
+
+
+def test_fork_from_an_experiment_that_only_the_remote_has(place):
+    ann = place.found()
+    ann.axil("fork", "+fast", "--set", "lr=0.3")
+    ann.axil("run", "-q")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    bob = place.join("Bob")
+    refused = bob.axil("fork", "main_fast", code=1)
+    assert "there is an experiment main_fast already" in refused.err
+    bob.axil("fork", "faster", "--from", "main_fast")
+    assert (bob.path / "model/weights.txt").read_text().startswith("0.3")
+    for command in (("rename", "main_fast", "x"), ("archive", "main_fast"), ("delete", "main_fast")):
+        assert "axil switch main_fast" in bob.axil(*command, code=1).err
+
+
+def test_fetch_brings_data_only_when_asked(place):
+    ann = place.found()
+    ann.axil("fork", "+fast", "--set", "lr=0.3")
+    ann.axil("run", "-q")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    bob = place.join("Bob")
+    away = place.store.rename(place.store.with_name("elsewhere"))
+    assert bob.axil("switch", "main_fast").err.count("warning") >= 1
+    bob.axil("switch", "main")
+    away.rename(place.store)
+    bob.axil("fetch", "main_fast")
+    shutil.rmtree(place.store)
+    bob.axil("switch", "main_fast")
+    assert (bob.path / "model/weights.txt").read_text().startswith("0.3")
+
+
+def test_push_of_all_and_of_archived_experiments(place):
+    ann = place.found()
+    for name, rate in (("+a", "0.3"), ("+b", "0.5")):
+        ann.axil("switch", "main")
+        ann.axil("fork", name, "--set", f"lr={rate}")
+        ann.axil("run", "-q")
+    ann.axil("switch", "main")
+    ann.axil("archive", "main_b")
+    states = {one["name"]: one["state"] for one in ann.axil("push", "--all", "--json").json["experiments"]}
+    assert states == {"main": "unchanged", "main_a": "new", "main_b": "archived"}
+    bob = place.join("Bob")
+    assert "main_b" not in bob.axil("tree").out
+    assert "main_b" in bob.axil("tree", "--all").out
+    bob.axil("restore", "main_b")
+    bob.axil("switch", "main_b")
+    assert (bob.path / "model/weights.txt").read_text().startswith("0.5")
+
+
+def test_a_deleted_experiment_does_not_come_back(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.axil("fork", "+a")
+    ann.axil("push")
+    bob.axil("fetch")
+    assert "main_a" in bob.axil("tree").out
+    ann.axil("switch", "main")
+    ann.axil("delete", "main_a")
+    assert "main_a" not in ann.axil("tree").out
+    ann.axil("push")
+    bob.axil("fetch")
+    assert "main_a" not in bob.axil("tree").out
+
+
+def test_verify_and_gc_in_a_clone_know_what_lies_on_the_remote(place):
+    ann = place.found()
+    ann.axil("fork", "+fast", "--set", "lr=0.3")
+    ann.write({"data/raw/4.txt": "4"})
+    ann.axil("add", "data/raw")
+    ann.axil("run", "-q", "-m", "fast")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    bob = place.join("Bob")
+    said = bob.axil("verify", "--json").json
+    assert (said["sound"], said["missing"]) == (True, [])
+    assert said["elsewhere"] > 0
+    assert "everything in the store is needed" in bob.axil("gc", "-n").out
+
+
+def test_diff_and_compare_fetch_directories_only(place):
+    ann = place.found()
+    ann.axil("fork", "+fast", "--set", "lr=0.3")
+    ann.write({"data/raw/4.txt": "x" * 100_000})
+    ann.axil("add", "data/raw")
+    ann.axil("run", "-q", "-m", "fast")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    bob = place.join("Bob")
+    (change,) = bob.axil("diff", "main", "main_fast", "--json").json["paths"]
+    assert [(file["path"], file["kind"]) for file in change["files"]] == [("data/raw/4.txt", "added")]
+    outputs = bob.axil("compare", "main", "main_fast", "--json").json["outputs"][0]["paths"]
+    assert {one["path"]: one["problem"] for one in outputs} == {"metrics.json": "", "model": ""}
+    assert sum(path.stat().st_size for path in (bob.path / ".git/axil/store").rglob("*") if path.is_file()) < 50_000
+
+
+# What is refused
+
+
+def test_without_remotes_the_message_says_what_to_type(place):
+    ann = place.found(push=False)
+    ann.axil("remote", "rm", "origin")
+    said = ann.axil("push", code=1)
+    assert "axil remote add origin s3://bucket/prefix" in said.err
+    ann.axil("remote", "add", "origin", str(place.store))
+    ann.run("remote", "remove", "origin")
+    assert "git remote add origin URL" in ann.axil("push", code=1).err
+    assert "git remote add origin URL" in ann.axil("fetch", code=1).err
+    assert "git remote add origin URL" in ann.axil("pull", code=1).err
+
+
+def test_a_diverged_branch_is_left_alone(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.commit({"a.txt": "a"}, "of ann")
+    ann.axil("push")
+    bob.commit({"b.txt": "b"}, "of bob")
+    before = place.branch("main")
+    said = bob.axil("push", code=1)
+    assert "main went another way at origin" in said.err
+    assert "git merge origin/main" in said.err
+    assert place.branch("main") == before
+    assert "git merge origin/main" in bob.axil("pull", code=1).err
+    bob.run("merge", "-q", "--no-edit", "origin/main")
+    bob.axil("push")
+    assert place.branch("main") == bob.head()
+
+
+def test_force_replaces_what_was_seen(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.commit({"a.txt": "a"}, "of ann")
+    ann.axil("push")
+    bob.commit({"b.txt": "b"}, "of bob")
+    bob.axil("push", "--force")
+    assert place.branch("main") == bob.head()
+    assert bob.run("cat-file", "-t", ann.head()) == "commit"
+
+
+def test_behind_is_no_failure(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.commit({"a.txt": "a"}, "of ann")
+    ann.axil("push")
+    assert "axil pull" in bob.axil("push").out
+
+
+def test_pull_refuses_as_git_does(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.commit({"train.py": ann.read("train.py") + "# more\n"}, "of ann")
+    ann.axil("push")
+    bob.write({"train.py": bob.read("train.py") + "# other\n"})
+    said = bob.axil("pull", code=1)
+    assert "train.py" in said.err
+    assert bob.read("train.py").endswith("# other\n")
+
+
+def test_pull_takes_new_data_and_undo_gives_the_old_back(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.write({"data/raw/4.txt": "4"})
+    ann.axil("add", "data/raw")
+    ann.axil("run", "-q", "-m", "more data")
+    ann.axil("push")
+    old = bob.head()
+    bob.axil("pull")
+    assert (bob.path / "data/raw/4.txt").read_text() == "4"
+    assert bob.run("status", "--porcelain") == ""
+    bob.axil("undo")
+    assert not (bob.path / "data/raw/4.txt").exists()
+    assert bob.head() == old
+    assert bob.run("status", "--porcelain") == ""
+
+
+def test_missing_objects_block_unless_forced(place):
+    ann = place.found(push=False)
+    shutil.rmtree(ann.path / ".git/axil/store")
+    said = ann.axil("push", code=1)
+    assert "data/raw (needed by main)" in said.err
+    assert "--force" in said.err
+    assert not (place.hub / "refs/heads/main").exists()
+    ann.axil("push", "--force")
+    assert place.branch("main") == ann.head()
+
+
+def test_older_missing_objects_are_a_warning(place):
+    ann = place.found(push=False)
+    ann.write({"data/raw/4.txt": "4"})
+    ann.axil("add", "data/raw")
+    ann.axil("run", "-q", "-m", "more data")
+    shutil.rmtree(ann.path / ".git/axil/store")
+    ann.axil("add", "data/raw")
+    ann.axil("run", "-q", "-f")
+    said = ann.axil("push", "--json").json
+    assert {one["path"] for one in said["missing"]} >= {"data/raw"}
+    assert "nowhere" in ann.axil("push").err
+
+
+def test_an_offline_git_remote_says_so_and_sends_nothing(place):
+    ann = place.found(push=False)
+    ann.run("remote", "set-url", "origin", "https://127.0.0.1:9/hub.git")
+    said = ann.axil("push", code=1)
+    assert "cannot be reached" in said.err
+    assert not place.store.exists() or not place.packs()
+    ann.run("remote", "set-url", "origin", str(place.folder / "nowhere.git"))
+    assert "there is no git repository at" in ann.axil("push", code=1).err
+
+
+def test_a_storage_remote_that_cannot_be_used(place, tmp_path):
+    ann = place.found()
+    (tmp_path / "file").write_text("no folder")
+    said = ann.axil("remote", "add", "other", str(tmp_path / "file" / "x"), code=1)
+    assert "file" in said.err
+    assert "[remotes.other]" not in ann.read("axil.toml")
+    ann.axil("remote", "add", "other", str(tmp_path / "file" / "x"), "--no-check")
+    assert ann.axil("push", "-r", "other", code=1).err.startswith("error:")
+    assert "there is no storage remote ohter" in ann.axil("push", "-r", "ohter", code=1).err
+
+
+def test_a_server_that_refuses_is_heard(place):
+    ann = place.found(push=False)
+    hook = place.hub / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    said = ann.axil("push", code=1)
+    assert "not on a Friday" in said.err
+    hook.unlink()
+    own = ann.path / ".git/hooks/pre-push"
+    own.write_text("#!/bin/sh\necho 'mind the tests' >&2\nexit 1\n")
+    own.chmod(0o755)
+    assert "mind the tests" in ann.axil("push", code=1).err
+    own.unlink()
+    ann.axil("push")
+
+
+def test_hostile_names_from_a_remote_never_reach_the_terminal(place):
+    place.found()
+    commit = place.branch("main")
+    hub = Repo(place.hub)
+    (place.hub / "packed-refs").write_text(f"{commit} refs/heads/main\n{commit} refs/heads/-x\n")
+    hub.run("update-ref", "refs/heads/bad\x1b[31m", commit, check=False)
+    bob = place.join("Bob")
+    out = bob.axil("tree").out
+    assert "\x1b" not in out
+    assert "-x" not in out
+
+
+# Preflight
+
+
+def test_preflight_tells_what_a_colleague_would_miss(place):
+    ann = place.found(push=False)
+    said = ann.axil("push", "-n", "--json").json
+    assert said["experiments"] == [{"name": "main", "commit": ann.head(), "state": "new", "commits": 2, "runs": 1}]
+    assert said["objects"] > 4
+    assert said["verdicts"] == [{"experiment": "main", "reproducible": True, "reasons": []}]
+    assert "yes  a colleague could reproduce main" in ann.axil("push", "-n").out
+    assert not place.packs() if place.store.exists() else True
+    ann.run("rm", "-q", "--cached", "uv.lock")
+    ann.run("commit", "-qm", "no lock")
+    ann.write({"train.py": ann.read("train.py") + "# changed\n", "data/raw/5.txt": "5"})
+    kinds = {reason["kind"] for reason in ann.axil("push", "-n", "--json").json["verdicts"][0]["reasons"]}
+    assert kinds == {"lock", "uncommitted", "unsaved"}
+    out = ann.axil("push", "-n").out
+    assert "no   a colleague could not reproduce main" in out
+    assert "train.py has uncommitted changes" in out
+
+
+def test_preflight_finds_untracked_inputs_and_runs_of_uncommitted_code(place):
+    ann = place.found(push=False)
+    toml = ann.read("axil.toml").replace('deps = ["data/raw"]', 'deps = ["data/raw", "extra.txt", "lib"]')
+    ann.write({"axil.toml": toml, "extra.txt": "x", ".gitignore": ann.read(".gitignore") + "extra.txt\nlib/b\n"})
+    ann.commit({"lib/a": "a", "lib/b": "b"}, "more inputs")
+    ann.write({"train.py": ann.read("train.py").replace("lr * 2", "lr * 3")})
+    ann.axil("run", "-q")
+    ann.run("checkout", "-q", "train.py")
+    reasons = ann.axil("push", "-n", "--json").json["verdicts"][0]["reasons"]
+    assert {(reason["kind"], reason["path"]) for reason in reasons} == {
+        ("run", "train.py"),
+        ("input", "extra.txt"),
+        ("input", "lib/b"),
+    }
+
+
+def test_preflight_works_offline_and_without_a_storage_remote(place):
+    ann = place.found(push=False)
+    ann.run("remote", "set-url", "origin", "https://127.0.0.1:9/hub.git")
+    said = ann.axil("push", "-n", "--json").json
+    assert said["experiments"][0]["state"] == "unknown"
+    assert said["trouble"]
+    ann.axil("remote", "rm", "origin")
+    ann.run("commit", "-qam", "no remote")
+    reasons = ann.axil("push", "-n", "--json").json["verdicts"][0]["reasons"]
+    assert [reason["kind"] for reason in reasons] == ["remote"]
+
+
+# Clone
+
+
+def test_clone_where_the_store_is_elsewhere(place):
+    place.found()
+    moved = place.store.rename(place.folder / "moved")
+    carol = Person(place.folder, "Carol")
+    said = carol.axil("clone", str(place.hub), "carol")
+    assert "warning" in said.err
+    assert "axil pull" in said.err
+    carol.axil("clone", str(place.hub), "carol2", "--remote-url", str(moved))
+    there = Person(place.folder / "carol2", "Carol")
+    assert (there.path / "data/raw/1 ä.txt").read_text() == "1"
+    assert there.run("status", "--porcelain") == ""
+    assert "axil.local.toml" in there.axil("remote", "list").out
+
+
+def test_clone_of_what_is_no_project_or_is_in_the_way(place):
+    carol = Person(place.folder, "Carol")
+    plain = Person(place.folder / "plain", "Carol")
+    plain.path.mkdir()
+    plain.run("init", "-q")
+    plain.commit({"a": "a"})
+    assert "no axil project" in carol.axil("clone", str(plain.path), "copy", code=1).err
+    assert "is there already" in carol.axil("clone", str(plain.path), "copy", code=1).err
+    assert "there is no git repository" in carol.axil("clone", str(place.folder / "none"), code=1).err
+
+
+def test_plain_git_fetch_brings_the_journal_too(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    ann.axil("run", "-q", "--set", "lr=0.3")
+    ann.axil("push")
+    bob.run("fetch", "-q")
+    assert bob.run("rev-parse", "refs/axil/remotes/origin/journal") == ann.run("rev-parse", "refs/axil/journal")
