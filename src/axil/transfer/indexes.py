@@ -62,7 +62,7 @@ class _Draft:
         """
         infos = {pack.id: pack for pack in index.packs}
         rows = [
-            fmt.record(name, self._number(infos[pack]), pack_fmt.row((offset, stored, raw, kind, codec)))
+            fmt.record(name, self._number(infos[pack]), pack_fmt.row(offset, stored, raw, pack_fmt.flags(kind, codec)))
             for name, (pack, offset, stored, raw, kind, codec) in index.entries()
             if pack not in gone
         ]

@@ -59,7 +59,7 @@ class Builder:
     def add(self, oid: Oid, stored: bytes | memoryview, raw: int, kind: int, codec: int) -> None:
         """Append an entry, unless it is in it already."""
         if oid not in self.rows:
-            self.rows[oid] = fmt.row((len(self.data), len(stored), raw, kind, codec))
+            self.rows[oid] = fmt.row(len(self.data), len(stored), raw, fmt.flags(kind, codec))
             self.data += stored
             self.raw += raw
 

@@ -95,7 +95,7 @@ class Far:
         for item in items:
             rows[item.oid] = (len(data), len(item.data), len(item.data), item.kind, pack.RAW)
             data += item.data
-        data += pack.tail({oid: pack.row(row) for oid, row in rows.items()})
+        data += pack.tail({oid: pack.row(*row[:3], pack.flags(*row[3:])) for oid, row in rows.items()})
         info = PackInfo(hash_bytes(data), len(data))
         self.memory.put(keys.pack_key(info.id), data)
         return info, {oid: Place(info.id, *row) for oid, row in rows.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from tests.unit.transfer.far import DAY, GRACE, Far, Item, Turned, blob, folder, large
 
-from axil.base.hashing import hash_bytes
 from axil.errors import AxilError, Busy, NotFound, UsageError
 from axil.formats import pack, sharing
 from axil.formats.sharing import Lease
@@ -313,12 +312,3 @@ def test_what_is_no_remote_is_not_pruned(far: Far) -> None:
     far.memory.delete(keys.FORMAT)
     with pytest.raises(NotFound, match="no remote of axil"):
         far.prune()
-
-
-def test_the_bytes_of_a_condemned_list_stay_as_they_are() -> None:
-    root = sharing.Root("01J00000000000000000000001", "ann", (hash_bytes(b"a"),), ("0" * 40,), ("exp",))
-    value = sharing.Condemned("01J00000000000000000000000", (hash_bytes(b""),), (), (root,))
-    with open("tests/formats/condemned-v1.json", "rb") as file:
-        data = file.read()
-    assert sharing.encode_condemned(value) == data
-    assert sharing.decode_condemned(data, "test") == value
