@@ -65,7 +65,7 @@ def put_pack(remote: Remote, objects: Iterable[Object]) -> tuple[PackInfo, dict[
         if one.oid in rows:
             continue
         found[one.oid] = (len(data), len(stored), raw, one.type, one.codec)
-        rows[one.oid] = pack.row(found[one.oid])
+        rows[one.oid] = pack.row(len(data), len(stored), raw, pack.flags(one.type, one.codec))
         data += stored
     data += pack.tail(rows)
     name = hash_bytes(data)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from axil.base.hashing import OID_SIZE, Oid
@@ -73,7 +73,7 @@ def check_header(data: bytes, path: str) -> None:
         )
 
 
-row = _ROW.pack
+row: Callable[[int, int, int, int], bytes] = _ROW.pack
 """The 13 bytes of an entry in a table, from its offset, stored length, raw length and `flags`. A bare function of
 `struct`, for they are made by the hundred thousand."""
 

@@ -96,7 +96,8 @@ def test_a_table_that_disagrees_with_the_index(remote: Memory, catalog: Catalog,
     key = keys.pack_key(info.id)
     data = bytearray(remote.get(key))
     # The table says that each lies where the other does: the pack's name is right again, its entries are not.
-    rows = {one.oid: pack.row(places[other.oid][1:]) for one, other in ((first, second), (second, first))}
+    swapped = {first.oid: places[second.oid], second.oid: places[first.oid]}
+    rows = {oid: pack.row(*place[1:4], pack.flags(place.type, place.codec)) for oid, place in swapped.items()}
     body = data[: -len(pack.tail(rows))] + pack.tail(rows)
     remote.delete(key)
     name = hash_bytes(body)
