@@ -23,7 +23,7 @@ from axil.remotes.base import Remote
 from axil.store import Store
 from axil.transfer import keys
 from axil.transfer.prune import prune
-from axil.transfer.push import push
+from axil.transfer.push import _Push, push
 
 FILES = {"a": blob(b"a" * 300), "b": blob(b"b" * 200)}
 TOP = folder(FILES)
@@ -168,3 +168,14 @@ names = st.sampled_from("PQMST-")
 @given(st.lists(st.tuples(names, st.integers(1, 25)), max_size=14), st.sets(st.sampled_from("PQMST")))
 def test_any_schedule(schedule: list[tuple[str, int]], kill: set[str]) -> None:
     play(schedule, sorted(kill))
+
+
+def test_a_push_that_does_not_look_again_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedules find what they look for."""
+    monkeypatch.setattr(_Push, "lost", lambda self: set())
+    for stop in range(7, 13):
+        try:
+            play([("P", stop), ("M", 10**6), ("-", 0), ("S", 15), ("P", 10**6), ("S", 10**6)])
+        except AssertionError:
+            return
+    raise AssertionError("nothing was lost")

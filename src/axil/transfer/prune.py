@@ -16,11 +16,11 @@ from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, Busy, NotFound, UsageError
 from axil.formats import sharing
 from axil.formats.sharing import Lease, Root
-from axil.remotes.base import Absent
 from axil.store.store import Store
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.copies import Alive, copy
+from axil.transfer.identity import identify
 from axil.transfer.lease import Held, hold, living
 from axil.transfer.live import walk
 from axil.transfer.mark import Mark, droppable, execute_mark, plan_mark
@@ -200,11 +200,8 @@ def _save(
 def _check(catalog: Catalog, grace: float) -> None:
     if grace < LEAST_GRACE:
         raise UsageError("the grace is too short", f"{grace:.0f} seconds, and an hour is the least")
-    remote = catalog.remote
-    try:
-        sharing.decode_format(remote.get(keys.FORMAT), f"{remote.url}: {keys.FORMAT}")
-    except Absent:
-        raise NotFound(f"{remote.url} is no remote of axil", "it has no object `format`") from None
+    if identify(catalog) is None:
+        raise NotFound(f"{catalog.remote.url} is no remote of axil", "it has no object `format`")
 
 
 def _look(
