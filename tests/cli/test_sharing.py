@@ -56,6 +56,24 @@ def test_a_colleagues_result_is_fetched_instead_of_computed(place):
     assert (bob.path / "model/weights.txt").read_text().startswith("0.3")
 
 
+def test_a_stage_that_reads_inside_a_result_to_be_fetched_waits(place):
+    ann = place.found()
+    toml = ann.read("axil.toml") + '\n[stages.score]\ncmd = "wc -c < model/weights.txt > score"\n'
+    ann.write({"axil.toml": toml + 'deps = ["model/weights.txt"]\nouts = ["score"]\n'})
+    ann.axil("run", "-q", "-m", "two stages")
+    ann.axil("push")
+    bob = place.join("Bob")
+    ann.axil("run", "-q", "--set", "lr=0.3", "-m", "faster")
+    ann.axil("push")
+    bob.axil("fetch")
+    bob.write({"params.yaml": "lr: 0.3\n"})
+    stages = {one["name"]: one["action"] for one in bob.axil("status", "--json").json["stages"]}
+    assert stages == {"train": "restore", "score": "waits"}
+    bob.axil("run")
+    assert bob.ran() == 0
+    assert bob.read("score") == ann.read("score")
+
+
 def test_a_result_that_vanished_from_the_remote_is_computed(place):
     ann = place.found()
     bob = place.join("Bob")

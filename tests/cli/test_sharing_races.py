@@ -92,6 +92,27 @@ def test_a_push_against_a_git_remote_that_keeps_moving(place):
     assert len(bob.axil("show", "main", "--json").json["notes"]) == 4
 
 
+def test_force_replaces_only_what_was_seen(place):
+    ann = place.found()
+    bob = place.join("Bob")
+    bob.commit({"b.txt": "b"}, "seen")
+    bob.axil("push")
+    seen = bob.head()
+    unseen = bob.commit({"c.txt": "c"}, "unseen")
+    bob.run("push", "-q", "origin", "HEAD:refs/heads/keep")
+    ann.commit({"a.txt": "a"}, "instead")
+    hook = ann.path / ".git/hooks/pre-push"
+    hook.write_text(f'#!/bin/sh\ngit -C "$HUB" update-ref refs/heads/main {unseen} {seen} || true\n')
+    hook.chmod(0o755)
+    ann.env["HUB"] = str(place.hub)
+    said = ann.axil("push", "--force", code=1)
+    assert "somebody else pushed to main meanwhile" in said.err
+    assert place.branch("main") == unseen
+    hook.unlink()
+    ann.axil("push", "--force")
+    assert place.branch("main") == ann.head()
+
+
 @pytest.mark.parametrize("moment", [0.15, 0.4, 0.7, 1.0, 1.5])
 def test_a_killed_push_is_finished_by_the_same_push_again(place, moment):
     ann = place.found(push=False)

@@ -30,6 +30,8 @@ class Belonging(NamedTuple):
     by: str
     """In words: “digits”, “run 01K…”, “an older commit”."""
     current: bool
+    experiment: str = ""
+    """Of which experiment it is current."""
 
 
 class Belongings(NamedTuple):
@@ -54,15 +56,16 @@ def belongings(project: Project, tips: Mapping[str, str]) -> Belongings:
     found: list[Belonging] = []
     problems: list[str] = []
     for name, tip in tips.items():
-        found += [Belonging(one.oid, path, name, True) for path, one in pointers_at(project, tip).items()]
+        found += [Belonging(one.oid, path, name, True, name) for path, one in pointers_at(project, tip).items()]
     rows = {name: runs_of(project, name) for name in tips}
-    telling = {row.id for each in rows.values() for row in telling_runs(project, each)}
+    telling = {row.id: name for name, each in rows.items() for row in telling_runs(project, each)}
     everyone = {row.id for each in rows.values() for row in each}
     for output in project.journal.outputs() if everyone else ():
         if output.run in everyone:
             current = output.run in telling and output.role == "out"
             words = f"{output.role} of stage {output.stage}" if output.role == "log" else output.path or output.role
-            found.append(Belonging(output.oid, words, f"run {short(output.run)}", current))
+            name = telling[output.run] if current else ""
+            found.append(Belonging(output.oid, words, f"run {short(output.run)}", current, name))
     older = {blob: min(paths) for blob, paths in blobs_at(project.git, f"*{SUFFIX}", tips.values()).items()}
     older = {**_snapshots(project, sorted(everyone)), **older}
     for root in of_blobs(project.git, older, "", problems):

@@ -119,6 +119,7 @@ def send(
     After a lost race everything is fetched, united and tried again. Raises `Blocked` for branches that diverged
     unless `force`, `Refused` if the server does not take them, `Busy` if the race was lost ten times.
     """
+    why = ""
     for attempt in range(TRIES):
         if attempt:
             # Random, so that two who collided once do not go on colliding.
@@ -129,21 +130,21 @@ def send(
         except GitFailed as error:
             if "cannot lock ref" not in error.why:  # Another axil in this clone fetches the same.
                 raise
-            sent = None
-        if sent is not None:
+            sent = error.why
+        if isinstance(sent, Sent):
             return sent._replace(tries=attempt + 1)
-        there = None
+        there, why = None, sent
     raise Busy(
         f"the push to {remote} did not come through",
-        f"others pushed at the same time, {TRIES} times in a row; nothing is lost",
+        f"tried {TRIES} times, as if others pushed at the same time; nothing is lost; {why}",
         "give the same command again",
     )
 
 
 def _try(
     project: Project, remote: str, refs: Mapping[str, str], there: Mapping[str, str], force: bool, progress: Progress
-) -> Sent | None:
-    """One attempt; None if somebody else was quicker."""
+) -> Sent | str:
+    """One attempt; why it failed, if that may be because somebody else was quicker."""
     _take_journal(project, remote, there.get(REF, ""))
     behind = () if force else check(project, remote, refs, there)
     if force:
@@ -161,10 +162,25 @@ def _try(
     if for_good:
         raise _refused(remote, for_good, done.words)
     if rejected:
-        return None
+        if force:
+            _refuse_unseen(project, remote, refs, there)
+        return "; ".join(f"{short(answer.ref)}: {answer.reason}" for answer in rejected)
     if REF in wanted:
         _note(project, journal_of(remote), wanted[REF])
     return Sent(wanted, behind, done.words, 1)
+
+
+def _refuse_unseen(project: Project, remote: str, refs: Mapping[str, str], there: Mapping[str, str]) -> None:
+    """Raise `Blocked` if one of `refs` is not where it was when the force-push was asked for."""
+    now = look(project, remote, list(refs))
+    taken = tuple(short(ref) for ref in refs if now.get(ref) != there.get(ref))
+    if taken:
+        raise Blocked(
+            f"somebody else pushed to {', '.join(taken)} meanwhile",
+            "--force replaces only what was there when it was given; nothing was pushed",
+            "see what came: axil fetch; then decide again",
+            taken,
+        )
 
 
 def _take_journal(project: Project, remote: str, theirs: str) -> None:

@@ -102,7 +102,7 @@ def data_of(
     needed = belongings(project, {one.name: one.tip for one in chosen})
     current = [one for one in needed.items if one.current]
     gone = bring(project, (one.oid for one in current), remote=remote, progress=progress)
-    return tuple(Lacking(one.by, one.path, one.by) for one in current if one.oid in gone)
+    return tuple(Lacking(one.experiment, one.path, one.by) for one in current if one.oid in gone)
 
 
 def _branches(project: Project, remote: str) -> dict[str, str]:

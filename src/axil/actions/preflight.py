@@ -87,7 +87,7 @@ def preflight(
     storage, objects, size, gone = _data(project, parcel, remote, trouble)
     verdicts = []
     for one in parcel.chosen:
-        reasons = [*_missing(gone, one.name, len(parcel.chosen)), *_code(project, one), *_pipeline(project, one)]
+        reasons = [*_missing(gone, one.name), *_code(project, one), *_pipeline(project, one)]
         if parcel.needed.items and not storage:
             reasons.insert(0, Reason("remote", "", "there is no storage remote for its data and results", ADD))
         verdicts.append(Verdict(one.name, not reasons, tuple(reasons)))
@@ -164,9 +164,9 @@ def _data(
         return name, plan.send, plan.bytes, gone
 
 
-def _missing(gone: Sequence[Belonging], name: str, count: int) -> Iterator[Reason]:
+def _missing(gone: Sequence[Belonging], name: str) -> Iterator[Reason]:
     for one in gone:
-        if one.current and (count == 1 or one.by in (name,) or one.by.startswith("run ")):
+        if one.current and one.experiment == name:
             text = f"{one.path} (needed by {one.by}) is neither here nor on the remote"
             yield Reason("missing", one.path, text, "axil add it again, or axil run what made it")
 
