@@ -103,17 +103,16 @@ class Project:
 
     @property
     def shared(self) -> bool:
-        """Whether there is a storage remote; quicker than reading what it is."""
-        return bool(self.file.remotes) or os.path.lexists(self.path(LOCAL_FILE))
+        """Whether there is a storage remote, or was one of late; quicker than reading what it is."""
+        known = bool(self.file.remotes) or os.path.lexists(self.path(LOCAL_FILE))
+        return known or os.path.isdir(os.path.join(self.home, "remotes"))
 
     @cached_property
     def remotes(self) -> Mapping[str, Mapping[str, Any]]:
         """Name -> settings of the storage remotes, secrets included: not for showing. Raises `BadInput`."""
-        if not self.shared:
-            return {}
         from axil.pipeline.local import load_remotes
 
-        return load_remotes(self.root, self.file)
+        return load_remotes(self.root, self.file, self.git)
 
     @cached_property
     def params(self) -> Params:

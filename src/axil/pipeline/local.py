@@ -5,22 +5,47 @@ from __future__ import annotations
 import os
 
 from axil.base.light import Any
-from axil.errors import BadInput, NotFound
-from axil.formats import remotes
-from axil.formats.project import ProjectFile, suggest
+from axil.errors import BadInput
+from axil.formats import project, remotes
+from axil.formats.project import ProjectFile
+from axil.git.catfile import read_blobs
+from axil.git.process import Git
+
+_BRANCHES = 50
+"""So many branches, those changed last, are looked at for remotes."""
 
 
-def load_remotes(root: str, file: ProjectFile) -> dict[str, dict[str, Any]]:
+def load_remotes(root: str, file: ProjectFile, git: Git) -> dict[str, dict[str, Any]]:
     """Name -> settings of every remote, secrets included: for `open_remote`, not for showing.
 
-    Raises `BadInput` for a broken axil.local.toml; a missing one changes nothing.
+    Where `file`, of the current branch, names none, those of the branch changed last that does: an experiment that is
+    older than the remote is shared like the others. Raises `BadInput` for a broken axil.local.toml.
     """
+    return remotes.united(file.remotes or _of_branches(git), _local(root))
+
+
+def _of_branches(git: Git) -> dict[str, dict[str, Any]]:
+    tips = git.lines(
+        "for-each-ref", f"--count={_BRANCHES}", "--sort=-committerdate", "--format=%(objectname)",
+        "refs/heads/", "refs/remotes/",
+    )  # fmt: skip
+    for data in read_blobs(git, [f"{tip}:{project.FILE}" for tip in dict.fromkeys(tips)]):
+        try:
+            if data and (found := project.parse(data.decode("utf-8")).remotes):
+                return found
+        except (BadInput, UnicodeDecodeError):
+            continue
+    return {}
+
+
+def _local(root: str) -> dict[str, dict[str, Any]]:
+    """What axil.local.toml says; nothing if it is missing."""
     path = os.path.join(root, remotes.LOCAL_FILE)
     try:
         with open(path, "rb") as opened:
             data = opened.read()
     except FileNotFoundError:
-        return remotes.united(file.remotes, {})
+        return {}
     except OSError as error:
         raise BadInput(f"{remotes.LOCAL_FILE} cannot be read", error.strerror or str(error)) from None
     try:
@@ -28,23 +53,4 @@ def load_remotes(root: str, file: ProjectFile) -> dict[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{remotes.LOCAL_FILE} line {line}: not UTF-8", error.reason) from None
-    return remotes.united(file.remotes, remotes.parse_local(text))
-
-
-def choose(found: dict[str, dict[str, Any]], name: str = "") -> str:
-    """The remote that is meant: `name`, else the only one there is, else `origin`. Raises `NotFound`."""
-    if name in found:
-        return name
-    if name:
-        hint = suggest(name, found) or (
-            "there are: " + ", ".join(found) if found else "add [remotes.NAME] to axil.toml"
-        )
-        raise NotFound(f"there is no remote {name}", "neither axil.toml nor axil.local.toml has it", hint)
-    if len(found) == 1:
-        return next(iter(found))
-    if "origin" in found:
-        return "origin"
-    if not found:
-        hint = 'add [remotes.origin] with url = "s3://bucket/prefix", or a path, to axil.toml'
-        raise NotFound("this project has no remote", "axil.toml has no [remotes.NAME]", hint)
-    raise NotFound("which remote?", "there are several, and none is called origin", "there are: " + ", ".join(found))
+    return remotes.parse_local(text)

@@ -1,50 +1,46 @@
-"""The remotes of a work tree, from both files."""
+"""The remotes of a work tree, from both files, and from other branches."""
 
 from __future__ import annotations
 
 import pytest
+from tests.conftest import Repo
 
-from axil.errors import BadInput, NotFound
+from axil.errors import BadInput
 from axil.formats.project import ProjectFile
-from axil.pipeline.local import choose, load_remotes
+from axil.pipeline.local import load_remotes
 
 FILE = ProjectFile(remotes={"origin": {"url": "s3://bucket"}})
 
 
-def test_both_files_are_read(tmp_path):
-    assert load_remotes(str(tmp_path), FILE) == {"origin": {"url": "s3://bucket"}}
-    (tmp_path / "axil.local.toml").write_text('[remotes.origin]\ntoken = "x"\n[remotes.b]\nurl = "b"\n')
-    made = load_remotes(str(tmp_path), FILE)
+def test_both_files_are_read(repo: Repo):
+    assert load_remotes(str(repo.path), FILE, repo.git) == {"origin": {"url": "s3://bucket"}}
+    repo.write({"axil.local.toml": '[remotes.origin]\ntoken = "x"\n[remotes.b]\nurl = "b"\n'})
+    made = load_remotes(str(repo.path), FILE, repo.git)
     assert made == {"origin": {"url": "s3://bucket", "token": "x"}, "b": {"url": "b"}}
     assert FILE.remotes == {"origin": {"url": "s3://bucket"}}
 
 
-def test_a_file_that_is_not_text_is_refused(tmp_path):
-    (tmp_path / "axil.local.toml").write_bytes(b"\n\xff")
+def test_a_file_that_is_not_text_is_refused(repo: Repo):
+    local = repo.path / "axil.local.toml"
+    local.write_bytes(b"\n\xff")
     with pytest.raises(BadInput, match="line 2"):
-        load_remotes(str(tmp_path), FILE)
-    (tmp_path / "axil.local.toml").unlink()
-    (tmp_path / "axil.local.toml").mkdir()
+        load_remotes(str(repo.path), FILE, repo.git)
+    local.unlink()
+    local.mkdir()
     with pytest.raises(BadInput, match="cannot be read"):
-        load_remotes(str(tmp_path), FILE)
+        load_remotes(str(repo.path), FILE, repo.git)
 
 
-def test_the_remote_that_is_meant():
-    assert choose({"b": {}}) == "b"
-    assert choose({"b": {}, "origin": {}}) == "origin"
-    assert choose({"b": {}, "origin": {}}, "b") == "b"
-
-
-@pytest.mark.parametrize(
-    ("names", "name", "words"),
-    [
-        ("", "", "no remote"),
-        ("ab", "", "there are: a, b"),
-        ("ab", "x", "there are: a, b"),
-        (["origin"], "orign", "did you mean `origin`"),
-    ],
-)
-def test_a_remote_that_is_not_there(names, name, words):
-    with pytest.raises(NotFound) as caught:
-        choose({each: {} for each in names}, name)
-    assert words in str(caught.value)
+def test_a_branch_that_names_none_uses_those_of_another(repo: Repo):
+    none = ProjectFile()
+    assert load_remotes(str(repo.path), none, repo.git) == {}
+    repo.commit({"axil.toml": "[project]\n"})
+    assert load_remotes(str(repo.path), none, repo.git) == {}
+    repo.run("checkout", "-q", "-b", "broken")
+    repo.commit({"axil.toml": "not toml ["})
+    repo.run("checkout", "-q", "-b", "newer")
+    repo.commit({"axil.toml": '[remotes.store]\nurl = "/mnt/store"\n'})
+    repo.run("checkout", "-q", "broken")
+    assert load_remotes(str(repo.path), none, repo.git) == {"store": {"url": "/mnt/store"}}
+    repo.write({"axil.local.toml": '[remotes.store]\ntoken = "x"\n'})
+    assert load_remotes(str(repo.path), none, repo.git)["store"]["token"] == "x"
