@@ -57,8 +57,9 @@ class Person(Repo):
 
     def __init__(self, path: Path, name: str) -> None:
         super().__init__(path)
+        inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "TERM", "CLICOLOR")}
         self.env = {
-            **os.environ,
+            **inherited,
             "GIT_AUTHOR_NAME": name,
             "GIT_AUTHOR_EMAIL": f"{name.lower()}@example.org",
             "GIT_COMMITTER_NAME": name,
@@ -87,6 +88,7 @@ class Person(Repo):
         """`axil WORDS`, ended with `code`; in this process, which is quicker than one of its own."""
         out, err = io.StringIO(), io.StringIO()
         before, where = dict(os.environ), os.getcwd()
+        os.environ.clear()
         os.environ.update(self.env)
         os.chdir(self.path)
         try:

@@ -101,12 +101,7 @@ def prune(
     from axil.transfer import prune as pruning
 
     source = git_remote(project, git)
-    if project.repository.shallow:
-        raise Blocked(
-            "a shallow clone cannot tell what is needed",
-            "older commits are not here, and the data they name would be lost",
-            "git fetch --unshallow, then try again",
-        )
+    _refuse_shallow(project)
     with open_storage(project, name) as storage:
         needed = _needed(project, storage, source, progress)
         plan = pruning.plan_prune(
@@ -134,6 +129,15 @@ def prune(
             progress=progress,
         )
         return planned._replace(done=done)
+
+
+def _refuse_shallow(project: Project) -> None:
+    if project.repository.shallow:
+        raise Blocked(
+            "a shallow clone cannot tell what is needed",
+            "older commits are not here, and the data they name would be lost",
+            "git fetch --unshallow, then try again",
+        )
 
 
 def restore(
