@@ -186,6 +186,31 @@ def test_a_killed_fork_is_whole_or_undone(killed: Killed) -> None:
         assert (world.data(), world.model()) == (B, "zero12")
 
 
+def test_a_killed_fork_with_parameters_is_whole_or_undone(template: World, killed: Killed) -> None:
+    template.repo.write({"params.yaml": "train:\n  lr: 0.1\n"})
+    template.repo.run("add", "params.yaml")
+    template.repo.run("commit", "-q", "-m", "params")
+    start = template.repo.run("rev-parse", "main")
+    template.repo.write({"notes.txt": "not committed"})
+    for world, over in killed("fork", "c", "--set", "train.lr=0.5"):
+        params = world.path / "params.yaml"
+        assert params.read_text() in ("train:\n  lr: 0.1\n", "train:\n  lr: 0.5\n")
+        assert not over or world.repo.run("branch", "--show-current") == "c"
+        if world.repo.run("branch", "--show-current") == "c":
+            assert world.repo.run("show", "c:params.yaml") == "train:\n  lr: 0.5"
+            assert world.repo.run("rev-parse", "c^") == start
+        if json.loads(world.axil("undo", "--list", "--json"))[0]["command"] == "axil fork c":
+            world.axil("undo")
+        assert world.repo.run("branch", "--show-current") == "main"
+        assert world.repo.run("branch", "--list", "c") == ""
+        assert world.repo.run("rev-parse", "main") == start
+        assert params.read_text() == "train:\n  lr: 0.1\n"
+        assert world.repo.run("status", "--porcelain") == "?? notes.txt"
+        world.axil("fork", "c", "--set", "train.lr=0.5")
+        assert params.read_text() == "train:\n  lr: 0.5\n"
+        assert world.repo.run("status", "--porcelain") == "?? notes.txt"
+
+
 @pytest.mark.parametrize(
     "words",
     [("rename", "b", "c"), ("archive", "b"), ("delete", "b"), ("note", "b", "words")],

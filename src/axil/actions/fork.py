@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from axil.actions import parameters
 from axil.actions.experiments import HEADS, current, is_experiment, require
 from axil.actions.moving import Moves, refuse_during_run
-from axil.actions.names import check_new_name
+from axil.actions.names import begin_check_name
 from axil.actions.outputs import outputs_of, outputs_of_run
 from axil.actions.switch import carry_out, plan_switching
 from axil.actions.tracking import changed_pointers
@@ -18,7 +19,6 @@ from axil.git.refs import Head
 from axil.journal.operations import Kept, RefMove
 
 if TYPE_CHECKING:
-    from axil.formats.params import Assignment
     from axil.project import Project
 
 
@@ -62,16 +62,23 @@ def fork(
     their own. Raises before anything is changed.
     """
     from axil.formats.params import parse_assignment
-    from axil.formats.record import Fork
 
     changes = [parse_assignment(text) for text in assignments]
     stamp = begin_stamp(project.git)
     origin = _origin(project, source)
     if name.startswith("+"):
         name = f"{origin.parent}_{name[1:]}"
-    check_new_name(project, name)
+    check = begin_check_name(project, name)
+    begun = parameters.begin_commit(project, origin.tree or origin.commit) if changes else None
+    check()
     author = stamp()
-    commit = _first_commits(project, origin, changes, name, author)
+    base = _base(project, origin)
+    made = parameters.commit_with(project, begun, base, changes, name, author) if begun else lambda: base
+    # git writes the commit while what appends to the journal is loaded.
+    import axil.journal.tree  # noqa: F401
+    from axil.formats.record import Fork
+
+    commit = made()
     moves = _moves(project, origin, commit, progress) if source else Moves()
     if commit != project.head.commit or not moves.idle:
         refuse_during_run(project, f"forking {name}")
@@ -137,16 +144,11 @@ def _origin(project: Project, source: str) -> _Origin:
     return _Origin(parent, run.commit, run.id, run.snapshot)
 
 
-def _first_commits(project: Project, origin: _Origin, changes: Sequence[Assignment], name: str, author: str) -> str:
-    """Where the new branch starts: the fork point, on it the run's exact code, on that the changed parameters."""
-    commit = origin.commit
-    if origin.tree and origin.tree != _tree(project, commit):
-        commit = commit_tree(project.git, origin.tree, [commit], f"Code of run {origin.run}\n")
-    if not changes:
-        return commit
-    from axil.actions.parameters import commit_with
-
-    return commit_with(project, commit, changes, name, author)
+def _base(project: Project, origin: _Origin) -> str:
+    """Where the new branch starts, but for parameters: the fork point, or on it the run's exact code."""
+    if origin.tree and origin.tree != _tree(project, origin.commit):
+        return commit_tree(project.git, origin.tree, [origin.commit], f"Code of run {origin.run}\n")
+    return origin.commit
 
 
 def _tree(project: Project, commit: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from axil.actions.experiments import HEADS, TRACKING
 from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput
 from axil.formats.project import FILE
-from axil.git.refs import check_name, conflict, list_refs
+from axil.git.refs import begin_list_refs, check_name, conflict
 
 if TYPE_CHECKING:
     from axil.project import Project
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 def check_new_name(project: Project, name: str) -> None:
     """Raise `BadInput` unless an experiment can be made with that name."""
+    begin_check_name(project, name)()
+
+
+def begin_check_name(project: Project, name: str) -> Callable[[], None]:
+    """`check_new_name` in two parts: whether the name is free is asked now and said when the answer is called."""
     check_name(name)
     pattern = project.file.name_pattern
     if pattern and not re.fullmatch(pattern, name):
@@ -24,15 +30,24 @@ def check_new_name(project: Project, name: str) -> None:
             f"{FILE} asks for names that match {pattern}",
             "choose another name, or change [experiments] names",
         )
-    for ref in list_refs(project.git, HEADS, TRACKING):
-        if ref.startswith(TRACKING):
-            remote, _, there = ref.removeprefix(TRACKING).partition("/")
-            if there == name:
-                raise BadInput(
-                    f"there is an experiment {name} already", f"it is at the git remote {remote}", f"axil switch {name}"
-                )
-            continue
-        if ref == HEADS + name:
-            raise BadInput(f"there is an experiment {name} already", "", f"go to it with axil switch {name}")
-        if ref.startswith(f"{HEADS}{name}/") or f"{HEADS}{name}".startswith(ref + "/"):
-            raise conflict(ref, HEADS + name)
+    refs = begin_list_refs(project.git, HEADS, TRACKING)
+
+    def check() -> None:
+        for ref in refs():
+            if ref.startswith(TRACKING):
+                _refuse_remote(name, ref.removeprefix(TRACKING))
+            elif ref == HEADS + name:
+                raise BadInput(f"there is an experiment {name} already", "", f"go to it with axil switch {name}")
+            elif ref.startswith(f"{HEADS}{name}/") or f"{HEADS}{name}".startswith(ref + "/"):
+                raise conflict(ref, HEADS + name)
+
+    return check
+
+
+def _refuse_remote(name: str, tracked: str) -> None:
+    """Raise `BadInput` if `tracked` is the branch `name` of a git remote."""
+    remote, _, there = tracked.partition("/")
+    if there == name:
+        raise BadInput(
+            f"there is an experiment {name} already", f"it is at the git remote {remote}", f"axil switch {name}"
+        )

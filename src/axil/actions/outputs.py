@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from axil.actions.experiments import experiments
 from axil.base.light import TYPE_CHECKING
 from axil.data.ignore import ensure_ignored
-from axil.git.worktree import ignored, tracked
+from axil.git.worktree import begin_ignored, tracked
 
 if TYPE_CHECKING:
     from axil.formats.pointer import Pointer
@@ -59,13 +59,23 @@ def ignore_outputs(project: Project, paths: Iterable[str], refuse: Callable[[set
 
     `refuse` is given the files among them that git has, and may raise.
     """
+    begin_ignore_outputs(project, paths)(refuse)
+
+
+def begin_ignore_outputs(project: Project, paths: Iterable[str]) -> Callable[[Callable[[set[str]], object]], None]:
+    """`ignore_outputs`; git looks now, and the answer, when called with `refuse`, does the rest."""
     made = list(paths)
-    left = sorted(set(made) - ignored(project.git, made)) if made else []
-    if not left:
-        return
-    in_git = tracked(project.git, left)
-    refuse(in_git)
-    for path in left:
-        if not any(file == path or file.startswith(path + "/") for file in in_git):
-            os.makedirs(os.path.dirname(project.path(path)), exist_ok=True)
-            ensure_ignored(project.root, path)
+    ignored = begin_ignored(project.git, made)
+
+    def ignore(refuse: Callable[[set[str]], object]) -> None:
+        left = sorted(set(made) - ignored())
+        if not left:
+            return
+        in_git = tracked(project.git, left)
+        refuse(in_git)
+        for path in left:
+            if not any(file == path or file.startswith(path + "/") for file in in_git):
+                os.makedirs(os.path.dirname(project.path(path)), exist_ok=True)
+                ensure_ignored(project.root, path)
+
+    return ignore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from axil.base.atomic import write_atomic
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -12,6 +12,7 @@ from axil.pipeline.load import parse_params
 
 if TYPE_CHECKING:
     from axil.formats.params import Assignment
+    from axil.git.status import Status
     from axil.project import Project
 
 
@@ -37,37 +38,54 @@ def write(project: Project, path: str, data: bytes) -> None:
     project.forget()
 
 
-def commit_with(project: Project, commit: str, changes: Sequence[Assignment], name: str, author: str) -> str:
-    """A commit on top of `commit` in which the params file has `changes`; no ref points at it yet.
+class Begun(NamedTuple):
+    """What git is being asked for a commit of changed parameters (`begin_commit`)."""
 
-    `author` is from `begin_stamp`. Raises `BadInput` if the params file of the work tree has uncommitted edits: git
-    could not carry both.
-    """
+    path: str
+    status: Callable[[], Status]
+    committer: Callable[[], str]
+    file: Callable[[], tuple[str, bytes] | None]
+
+
+def begin_commit(project: Project, tree: str) -> Begun:
+    """Ask git what `commit_with` needs to change the params file as it is in `tree` (or in a commit)."""
     from axil.git.catfile import begin_read_file
     from axil.git.commits import begin_stamp
-    from axil.git.fastimport import commit_file
     from axil.git.status import begin_status
 
     path = _file(project)
     state = begin_status(project.git, untracked="no")
-    committer = begin_stamp(project.git, "COMMITTER")
-    file = begin_read_file(project.git, commit, path)
-    if any(entry.path == path for entry in state().entries):
+    return Begun(path, state, begin_stamp(project.git, "COMMITTER"), begin_read_file(project.git, tree, path))
+
+
+def commit_with(
+    project: Project, begun: Begun, commit: str, changes: Sequence[Assignment], name: str, author: str
+) -> Callable[[], str]:
+    """A commit on top of `commit` in which the params file has `changes`; no ref points at it yet.
+
+    git writes it while the caller goes on; calling the answer waits for its id. `author` is from `begin_stamp`. Raises
+    `BadInput` if the params file of the work tree has uncommitted edits: git could not carry both.
+    """
+    from axil.git.fastimport import begin_commit_file
+
+    path = begun.path
+    if any(entry.path == path for entry in begun.status().entries):
         raise BadInput(
             f"{path} has uncommitted changes",
             f"--set commits a new {path} on the new experiment, and both cannot be carried there",
             f"commit it first, or fork without --set and edit {path} there",
         )
-    old = file()
+    old = begun.file()
     if old is None:
         raise NotFound(
             f"{path} is not in the commit {commit[:9]}", "", f"commit it first: git add {path} && git commit"
         )
     mode, data = old
     new = _assigned(data, path, changes)
-    parse_params(path, new, project.index)  # Now, while the parser is loaded anyway: the next command finds it done.
     message = f"{name}: {', '.join(described(change) for change in changes)}\n"
-    return commit_file(project.git, commit, path, mode, new, message, (author, committer()))
+    made = begin_commit_file(project.git, commit, path, mode, new, message, (author, begun.committer()))
+    parse_params(path, new, project.index)  # Now, while the parser is loaded anyway: the next command finds it done.
+    return made
 
 
 def described(change: Assignment) -> str:

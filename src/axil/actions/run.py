@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from axil.actions import parameters
 from axil.actions.experiments import current
 from axil.actions.lost import adopt
 from axil.actions.operation import Step, data_moves, file_moves, log
-from axil.actions.outputs import ignore_outputs
+from axil.actions.outputs import begin_ignore_outputs
 from axil.actions.planning import graph, planner
 from axil.actions.status import StageStatus
 from axil.actions.tracking import pointers
@@ -19,7 +19,7 @@ from axil.errors import Blocked
 from axil.formats.pointer import Pointer
 from axil.git.commits import begin_stamp, commit, name_in, stage
 from axil.git.refs import BRANCHES, Head
-from axil.git.snapshot import snapshot_tree
+from axil.git.snapshot import begin_snapshot, snapshot_tree
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params, parse_params
@@ -88,18 +88,24 @@ def run(
     stamp = begin_stamp(project.git)  # git looks while the plan is prepared.
     edit = parameters.edited(project, changes) if changes else None
     chosen = _planner(project, targets, edit, force)
+    ignore_outputs = begin_ignore_outputs(project, chosen.graph.makers)
     chosen.check(chosen.graph.subset(targets))
     author = name_in(stamp())
-    ignore_outputs(project, chosen.graph.makers, lambda in_git: check_git(chosen.graph, in_git))
+    ignore_outputs(lambda in_git: check_git(chosen.graph, in_git))
     # Everything that could be wrong has been looked at; from here on things change.
     trace = _Trace(project, edit)
     committed = _commit(project, trace, message) if message else ""
     left_out: list[tuple[str, int]] = []
 
-    def snapshot() -> str:
-        taken = snapshot_tree(project.git, project.head)
-        left_out.extend(taken.skipped)
-        return taken.tree
+    def begin() -> Callable[[], str]:
+        snapshot = begin_snapshot(project.git, project.head)
+
+        def tree() -> str:
+            taken = snapshot()
+            left_out.extend(taken.skipped)
+            return taken.tree
+
+        return tree
 
     head = project.head
     request = Request(project.new_id(), author, host, head.branch or "", head.commit or "", message, tuple(targets))
@@ -115,7 +121,7 @@ def run(
     )
     before = project.index.all_tracked()
     try:
-        outcome = execute(handles, request, snapshot=snapshot, jobs=jobs)
+        outcome = execute(handles, request, snapshot=begin, jobs=jobs)
     except Blocked:
         # Refused before anything ran: another run writes the same outputs, or a merge is not resolved.
         trace.take_back()

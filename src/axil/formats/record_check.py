@@ -23,18 +23,18 @@ FLOAT_KEY = "$float"
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _ROLES = {"params": "free", "deps": "paths", "outs": "paths", "code": "paths", "locks": "paths"}
-_HEX = re.compile(r"[0-9a-f]*\Z")
-_BAD_IN_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-")
+# Patterns as text: most texts are found good without them, and compiling them takes longer than checking a record.
+_BAD_IN_NAME = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-"
 # C0 without tab and newline, DEL, C1, bidirectional overrides (they make text read as something else), lone surrogates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_UNSAFE_IN_PATH = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_UNSAFE_IN_PATH = "[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 def clean_text(text: str) -> str:
     """`text` that is safe to print: newlines as LF, other control characters and lone surrogates as U+FFFD."""
     if text.isprintable():
         return text
-    return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return re.sub(_UNSAFE, "\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def clean(value: object, source: str, role: str = "record", depth: int = 0) -> object:
@@ -55,7 +55,7 @@ def clean(value: object, source: str, role: str = "record", depth: int = 0) -> o
         return _FLOATS[value[FLOAT_KEY]]
     if role == "paths":
         for path in value:
-            if _UNSAFE_IN_PATH.search(path):
+            if not path.isprintable() and re.search(_UNSAFE_IN_PATH, path):
                 raise refused(source, "path", path, "has a control character")
         return {path: clean(item, source, "record", depth + 1) for path, item in value.items()}
     roles = _ROLES if role == "record" else {}
@@ -86,7 +86,7 @@ def check_ulid(source: str, key: str, value: str, *, empty: bool = False) -> Non
 
 def check_hex(source: str, key: str, value: str, lengths: tuple[int, ...]) -> None:
     """Refuse what is not lower-case hex of one of `lengths`; length 0 allows the empty string."""
-    if len(value) not in lengths or not _HEX.match(value):
+    if len(value) not in lengths or value.strip("0123456789abcdef"):
         raise refused(source, key, value, f"is not an id of {' or '.join(str(n) for n in lengths if n)} hex digits")
 
 
@@ -104,7 +104,9 @@ def check_name(source: str, key: str, value: str) -> None:
 
 def is_branch_name(text: str) -> bool:
     """Whether git takes `text` as the name of a branch (and it is text of a sane length)."""
-    return 0 < len(text) <= MAX_NAME and not _BAD_IN_NAME.search(text) and text != "HEAD" and not _UNSAFE.search(text)
+    if not 0 < len(text) <= MAX_NAME or text == "HEAD" or re.search(_BAD_IN_NAME, text):
+        return False
+    return text.isprintable() or not re.search(_UNSAFE, text)
 
 
 def check_path(source: str, key: str, path: str) -> None:

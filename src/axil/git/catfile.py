@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
-from axil.errors import Damaged, GitFailed
-from axil.git.process import Git, split_nul, text
+from axil.errors import BadInput, Damaged, GitFailed
+from axil.git.process import Git, text
 
 if TYPE_CHECKING:
     from axil.git.process import Process
@@ -166,13 +166,15 @@ def read_blobs(git: Git, specs: Sequence[str]) -> list[bytes | None]:
         # Asked all at once, git needs no pipes that stay open, nor axil the modules for them.
         result = git.call("cat-file", "--batch", input=asked)
         if not result.code and not result.err:
-            return _blobs(result.out, len(specs))
+            found = _answers(result.out, len(specs))
+            return [one.data if one and one.type == b"blob" else None for one in found]
     with CatFile(git) as cat:
         return [cat.blob(spec) for spec in specs]
 
 
-def _blobs(out: bytes, count: int) -> list[bytes | None]:
-    found: list[bytes | None] = []
+def _answers(out: bytes, count: int) -> list[Found | None]:
+    """What `cat-file --batch` said to `count` questions."""
+    found: list[Found | None] = []
     at = 0
     for _ in range(count):
         end = out.index(b"\n", at)
@@ -180,23 +182,28 @@ def _blobs(out: bytes, count: int) -> list[bytes | None]:
         if header.endswith((b" missing", b" ambiguous")):
             found.append(None)
             continue
-        _, kind, size = header.split()
-        found.append(out[at : at + int(size)] if kind == b"blob" else None)
+        oid, kind, size = header.split()
+        found.append(Found(oid.decode(), kind, out[at : at + int(size)]))
         at += int(size) + 1
     return found
 
 
-def begin_read_file(git: Git, commit: str, path: str) -> Callable[[], tuple[str, bytes] | None]:
-    """Mode and bytes of the file `path` in `commit`, asked now and waited for when the answer is called.
+def begin_read_file(git: Git, tree: str, path: str) -> Callable[[], tuple[str, bytes] | None]:
+    """Mode and bytes of the file `path` in `tree` (or a commit), asked now and waited for when the answer is called.
 
     None if there is no such file. For one file this is less than a `CatFile`.
     """
-    entry = git.begin("ls-tree", "-z", "--full-tree", commit, "--", path)
-    blob = git.begin("cat-file", "blob", f"{commit}:{path}")
+    if "\n" in path:
+        raise BadInput(f"{path!r} cannot be read from git", "its name has a line end")
+    folder, _, name = path.rpartition("/")
+    finish = git.begin("cat-file", "--batch", input=os.fsencode(f"{tree}:{folder}\n{tree}:{path}\n"))
 
     def answer() -> tuple[str, bytes] | None:
-        found = split_nul(entry())
-        return (found[0].split(" ", 1)[0], blob()) if len(found) == 1 and " blob " in found[0] else None
+        above, file = _answers(finish(), 2)
+        if above is None or file is None or file.type != b"blob":
+            return None
+        modes = {entry.name: entry.mode for entry in parse_tree(above.data, len(above.oid) // 2)}
+        return modes[name], file.data
 
     return answer
 

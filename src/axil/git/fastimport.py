@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from axil.errors import BadInput
 from axil.git.process import BATCH, DURABLE, Git, failure, text
 from axil.git.refs import LostRace
 
-# Packs are left whole from 100 objects on; below that objects are loose, or each append would leave a pack.
-_IMPORT = (
-    *DURABLE,
-    *BATCH,
-    "-c",
-    "fastimport.unpackLimit=100",
-    "fast-import",
-    "--quiet",
-    "--done",
-    "--date-format=raw",
-)
+_UNPACKED = 100
+"""Packs are left whole from so many objects on; below that objects are loose, or each append would leave a pack."""
+_WRITE = (*DURABLE, *BATCH, "-c", f"fastimport.unpackLimit={_UNPACKED}")
+_IMPORT = ("fast-import", "--quiet", "--done", "--date-format=raw")
 
 Entry = tuple[str, str]
 """(mode, object id) of something git already has: ("040000", tree) or ("100644", blob)."""
@@ -51,24 +44,29 @@ def fast_import(
     if old:
         parts.append(b"from %s\n" % _oid(old))
     parts += [b"merge %s\n" % _oid(parent) for parent in merge]
+    deletes = list(deletes)
     parts += [b"D %s\n" % _path(path) for path in deletes]
     for path, (mode, oid) in (entries or {}).items():
         parts.append(b"M %s %s %s\n" % (_mode(mode), _oid(oid), _path(path)))
     for path, data in files.items():
         parts += [b"M 100644 inline %s\n" % _path(path), _data(data)]
     parts.append(b"get-mark :1\ndone\n")
-    result = git.call(*_IMPORT, input=b"".join(parts))
+    command = _command([*deletes, *(entries or ()), *files])
+    result = git.call(*command, input=b"".join(parts))
     if result.code == 0:
         return text(result.out).strip()
     if re.search(r"[Nn]ot updating|cannot lock ref|[Uu]nable to create '[^']*\.lock'|but expected", result.err):
         raise LostRace(f"{ref} was moved by another process meanwhile", result.err, "try again")
-    raise failure(git, _IMPORT, result)
+    raise failure(git, command, result)
 
 
-def commit_file(git: Git, base: str, path: str, mode: str, data: bytes, message: str, stamps: tuple[str, str]) -> str:
+def begin_commit_file(
+    git: Git, base: str, path: str, mode: str, data: bytes, message: str, stamps: tuple[str, str]
+) -> Callable[[], str]:
     """A commit on top of `base` in which `path` holds `data`; no ref points at it yet, git's index is not touched.
 
-    `stamps` are author and committer, each as git writes them in commits (`commits.begin_stamp`).
+    `stamps` are author and committer, each as git writes them in commits (`commits.begin_stamp`). git writes while the
+    caller goes on; calling the answer waits for the commit's id.
     """
     # Commits are made on a ref; with no commit to be at, git deletes it before it has ever been there.
     ref = b"refs/axil/unnamed"
@@ -77,7 +75,8 @@ def commit_file(git: Git, base: str, path: str, mode: str, data: bytes, message:
     parts += [_data(message.encode("utf-8", "surrogateescape")), b"from %s\n" % _oid(base)]
     parts += [b"M %s inline %s\n" % (_mode(mode), _path(path)), _data(data)]
     parts.append(b"reset %s\nfrom %s\n\nget-mark :1\ndone\n" % (ref, b"0" * len(base)))
-    return text(git.run(*_IMPORT, input=b"".join(parts))).strip()
+    finish = git.begin(*_command([path]), input=b"".join(parts))
+    return lambda: text(finish()).strip()
 
 
 def write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
@@ -88,8 +87,16 @@ def write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
     for mark, data in enumerate(contents, 1):
         parts += [b"blob\nmark :%d\n" % mark, _data(data)]
     parts += [b"get-mark :%d\n" % mark for mark in range(1, len(contents) + 1)]
-    out = git.run(*_IMPORT, input=b"".join([*parts, b"done\n"]))
+    out = git.run(*_command([""] * len(contents)), input=b"".join([*parts, b"done\n"]))
     return text(out).split()
+
+
+def _command(paths: Sequence[str]) -> tuple[str, ...]:
+    """The command for a stream that changes what is at `paths`."""
+    # A commit, its tree, and for each path at most the content and the folders above it.
+    most = 2 + sum(2 + path.count("/") for path in paths)
+    # A pack that is unpacked and removed at once need not reach the disk, only its objects.
+    return (*_WRITE, *(("-c", "core.fsync=loose-object,reference,-pack") if most < _UNPACKED else ()), *_IMPORT)
 
 
 def _data(data: bytes) -> bytes:

@@ -108,11 +108,7 @@ class Git:
 
     def call(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> Result:
         """Run `git ARGS` to its end, whatever its exit code. Raises only if git cannot be started."""
-        if input is None or len(input) <= MAX_INPUT:
-            return self.begin_call(*args, input=input or b"", env=env)()
-        process = self.start(*args, env=env)
-        out, err = process.communicate(input)
-        return self._result(process.returncode, out, err)
+        return self.begin_call(*args, input=input or b"", env=env)()
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> Process:
         """Start `git ARGS` with all three streams in pipes and return at once; the caller writes, reads and waits."""
@@ -125,7 +121,14 @@ class Git:
             )
 
     def begin_call(self, *args: str, input: bytes = b"", env: Mapping[str, str] | None = None) -> Callable[[], Result]:
-        """Like `call`, started now and waited for when the answer is called; `input` is at most `MAX_INPUT` bytes."""
+        """Like `call`, started now and waited for when the answer is called.
+
+        With more than `MAX_INPUT` bytes of input it has ended already when this returns.
+        """
+        if len(input) > MAX_INPUT:
+            process = self.start(*args, env=env)
+            out, err = process.communicate(input)
+            return lambda: self._result(process.returncode, out, err)
         with self._starting():
             child = Child(self._command(args), self._environment(env), input)
         return lambda: self._result(*child.finish())
@@ -156,9 +159,9 @@ class Git:
             raise NotFound(f"the folder {self.cwd} does not exist" if gone else f"{self.cwd} is not a folder", words)
         return Result(code, out, words)
 
-    def begin(self, *args: str, env: Mapping[str, str] | None = None) -> Callable[[], bytes]:
+    def begin(self, *args: str, input: bytes = b"", env: Mapping[str, str] | None = None) -> Callable[[], bytes]:
         """Start `git ARGS` now; calling the answer waits for it and returns its output or raises as `run` does."""
-        result_of = self.begin_call(*args, env=env)
+        result_of = self.begin_call(*args, input=input, env=env)
 
         def finish() -> bytes:
             result = result_of()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from axil.base.clutter import is_clutter
 from axil.base.light import NamedTuple
@@ -42,13 +42,29 @@ def snapshot_tree(
     is left out. `status` spares asking git again; it must list all untracked files. Raises `Blocked` while a merge
     is not resolved.
     """
-    finish = None if status else begin_status(git)
+    return begin_snapshot(git, head, max_untracked=max_untracked, status=status)()
+
+
+def begin_snapshot(
+    git: Git, head: Head, *, max_untracked: int = MAX_UNTRACKED, status: Status | None = None
+) -> Callable[[], Snapshot]:
+    """`snapshot_tree`; git begins to look now, and the answer, when called, waits for it and does the rest."""
+    state = None if status else begin_status(git)
     head_tree = git.begin("rev-parse", "--verify", f"{head.commit}^{{tree}}") if head.commit else None
-    try:
-        state = status or (finish and finish())
-    finally:
-        tree = text(head_tree()).strip() if head_tree else ""
-    assert state
+
+    def taken() -> Snapshot:
+        try:
+            found = status or (state and state())
+        finally:
+            tree = text(head_tree()).strip() if head_tree else ""
+        assert found
+        return _snapshot(git, found, tree, max_untracked)
+
+    return taken
+
+
+def _snapshot(git: Git, state: Status, tree: str, max_untracked: int) -> Snapshot:
+    """The snapshot of a work tree in that `state`; `tree` is HEAD's, "" before the first commit."""
     if conflicts := state.conflicts:
         raise Blocked(
             "a merge in this work tree is not resolved",
@@ -61,9 +77,10 @@ def snapshot_tree(
     skipped = tuple(_large(git.cwd, state.untracked, max_untracked))
     left_out = {*(path for path, _ in skipped), *(path + "/" for path in nested), *clutter}
     if not state.entries and left_out.issuperset(state.untracked):
-        if not tree:
+        born = bool(tree)
+        if not born:
             tree = text(git.run(*DURABLE, "mktree", input=b"")).strip()
-        return Snapshot(tree, skipped, nested, bool(head.commit))
+        return Snapshot(tree, skipped, nested, born)
     many = len(state.entries) + len(state.untracked) > _MANY
     made = _write(git, [*(path for path, _ in skipped), *nested, *clutter], BATCH if many else ())
     return Snapshot(made, skipped, nested, made == tree)

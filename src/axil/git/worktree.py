@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from axil.base.light import NamedTuple
 from axil.errors import GitFailed
@@ -11,7 +11,7 @@ from axil.git.branches import create_branch, delete_branch, rename_branch, requi
 from axil.git.commits import commit, commit_tree, identity, stage, unstage
 from axil.git.process import GLOBS, Git, failure, join_nul, split_nul
 from axil.git.refs import BRANCHES
-from axil.git.snapshot import Snapshot, snapshot_tree
+from axil.git.snapshot import Snapshot, begin_snapshot, snapshot_tree
 from axil.git.status import Status, StatusEntry, begin_status, parse_status, status
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "Status",
     "StatusEntry",
     "WorkTree",
+    "begin_ignored",
+    "begin_snapshot",
     "begin_status",
     "commit",
     "commit_tree",
@@ -107,14 +109,24 @@ def tracked(git: Git, paths: Sequence[str]) -> set[str]:
 
 def ignored(git: Git, paths: Sequence[str]) -> set[str]:
     """Those of the relative `paths` that git's ignore rules leave out; tracked ones never are."""
+    return begin_ignored(git, paths)()
+
+
+def begin_ignored(git: Git, paths: Sequence[str]) -> Callable[[], set[str]]:
+    """`ignored`, asked now and waited for when the answer is called."""
     if not paths:
-        return set()
+        return set
     args = ("check-ignore", "-z", "--stdin")
     # This command knows no literal pathspecs: the prefix keeps a leading ":" from being read as magic.
-    result = git.call(*args, input=join_nul([f"./{path}" for path in paths]), env=GLOBS)
-    if result.code not in (0, 1):
-        raise failure(git, args, result)
-    return {path.removeprefix("./") for path in split_nul(result.out)}
+    finish = git.begin_call(*args, input=join_nul([f"./{path}" for path in paths]), env=GLOBS)
+
+    def answer() -> set[str]:
+        result = finish()
+        if result.code not in (0, 1):
+            raise failure(git, args, result)
+        return {path.removeprefix("./") for path in split_nul(result.out)}
+
+    return answer
 
 
 def restore_files_from_tree(git: Git, tree: str, paths: Sequence[str], *, staged: bool = False) -> None:

@@ -63,21 +63,24 @@ class Handles(NamedTuple):
 
 
 def execute(
-    handles: Handles, request: Request, *, snapshot: Callable[[], str], jobs: int = 1, grace: float = 10.0
+    handles: Handles, request: Request, *, snapshot: Callable[[], Callable[[], str]], jobs: int = 1, grace: float = 10.0
 ) -> Outcome:
     """Run the pipeline in the planner's work tree and append the run to the journal.
 
-    `snapshot` gives the git tree of the code; it is called once, just before something runs. `jobs` commands run at
-    once. `grace` is how many seconds they get to end after Ctrl-C. Raises `BadInput` before anything runs if a stage
-    is wrong, `Blocked` if another run of this work tree writes the same outputs. A failing stage raises nothing: the
-    run's state tells.
+    `snapshot` begins to look for the git tree of the code, and its answer waits for it; both are called once, just
+    before something runs. `jobs` commands run at once. `grace` is how many seconds they get to end after Ctrl-C. Raises
+    `BadInput` before anything runs if a stage is wrong, `Blocked` if another run of this work tree writes the same
+    outputs. A failing stage raises nothing: the run's state tells.
     """
     plan = handles.planner.plan_all(request.targets)
     if not request.message and all(decision.action == "current" for decision in plan):
         return _nothing_to_do(handles, plan, request)
+    tree = snapshot()
+    # git looks while what runs stages is loaded.
+    import axil.runs.scheduler  # noqa: F401
     from axil.runs import rundir
 
-    spec = _spec(handles, plan, request, snapshot())
+    spec = _spec(handles, plan, request, tree())
     folder = rundir.create(handles.runs, spec, _params(handles.planner.params.flat))
     try:
         return _run(handles, folder, spec, plan, jobs, grace)

@@ -96,6 +96,7 @@ class Scheduler:
         """Go through all stages. Whatever happens, no command runs any more when this returns or raises."""
         try:
             while self._launch():
+                _load()
                 self._receive()
         finally:
             for one in self._running.values():
@@ -272,6 +273,17 @@ class Scheduler:
 
     def _stage(self, name: str) -> Stage:
         return self._planner.graph.stages[name]
+
+
+def _load() -> None:
+    """Load what the end of a run needs, while a command runs."""
+    import axil.formats.metrics
+    import axil.git.fastimport
+    import axil.journal.tree
+    import axil.runs.environment
+    import axil.runs.finish
+    import axil.store.batch
+    import axil.version  # noqa: F401
 
 
 class _Stop:

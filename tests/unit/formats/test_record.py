@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +237,10 @@ def test_whatever_a_run_holds_its_bytes_are_stable(params: dict[str, Any], metri
     data = encode(run)
     back = decode(data, "x")
     assert back is not None and encode(back) == data and data.endswith(b"}\n")
+
+
+def test_only_texts_that_cannot_be_printed_need_cleaning() -> None:
+    for number in range(sys.maxunicode + 1):
+        char = chr(number)
+        if re.search(record_check._UNSAFE, char) or re.search(record_check._UNSAFE_IN_PATH, char):
+            assert not char.isprintable(), hex(number)

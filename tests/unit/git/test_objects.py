@@ -12,7 +12,7 @@ from tests.conftest import Repo
 
 from axil.errors import BadInput, Damaged, GitFailed
 from axil.git import objects
-from axil.git.catfile import CatFile, TreeEntry, parse_tree, read_blobs
+from axil.git.catfile import CatFile, TreeEntry, begin_read_file, parse_tree, read_blobs
 from axil.git.refs import LostRace, list_refs
 
 AUTHOR = "Ada Test <ada@example.com>"
@@ -230,6 +230,30 @@ def test_fast_import_leaves_no_pack_per_append(repo: Repo) -> None:
     for number in range(3):
         old = append(repo, old, {f"f{number}": b"x"})
     assert not list((repo.path / ".git" / "objects" / "pack").glob("*.pack"))
+
+
+def test_a_pack_that_need_not_reach_the_disk_is_never_kept(repo: Repo) -> None:
+    # As many objects as a stream can make whose pack is not flushed: its objects must be loose, for those are.
+    for number, depth in enumerate((0, 1, 5, 20)):
+        count = 97 // (2 + depth)
+        folders = "".join(f"%d.{level}/" for level in range(depth))
+        files = {folders.replace("%d", str(one)) + f"f{one}": b"%d %d" % (number, one) for one in range(count)}
+        ref = f"refs/axil/n{number}"
+        objects.fast_import(repo.git, ref, None, files, message="many", author=AUTHOR, time=1.5e9)
+    assert not list((repo.path / ".git" / "objects" / "pack").glob("*.pack"))
+
+
+def test_a_file_of_a_commit_with_its_mode(any_repo: Repo) -> None:
+    any_repo.write({"a": "A\n", "deep/er/b c": "B"})
+    (any_repo.path / "deep/er/b c").chmod(0o755)
+    commit = any_repo.commit()
+    assert begin_read_file(any_repo.git, commit, "a")() == ("100644", b"A\n")
+    assert begin_read_file(any_repo.git, f"{commit}^{{tree}}", "deep/er/b c")() == ("100755", b"B")
+    assert begin_read_file(any_repo.git, commit, "deep/er")() is None
+    assert begin_read_file(any_repo.git, commit, "deep/no")() is None
+    assert begin_read_file(any_repo.git, commit, "no/no")() is None
+    with pytest.raises(BadInput):
+        begin_read_file(any_repo.git, commit, "a\nb")
 
 
 def test_write_blobs(any_repo: Repo) -> None:

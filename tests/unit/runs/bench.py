@@ -90,7 +90,7 @@ class Bench:
         git = Git(str(self.root))
         request = Request(new_id(system_clock), "Ada <ada@example.org>", "host", "main", "", message, targets)
         handles = self.handles(on_event, force)
-        return execute(handles, request, snapshot=lambda: snapshot_tree(git, head(git)).tree, **options)
+        return execute(handles, request, snapshot=lambda: lambda: snapshot_tree(git, head(git)).tree, **options)
 
     def stages(self) -> dict[str, StageRecord | CurrentStage]:
         """What the last run's events said became of each stage."""
