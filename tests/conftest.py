@@ -57,7 +57,14 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     """
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "AXIL_", "XDG_")) or name in ("EMAIL", "LANGUAGE", "NO_COLOR", "FORCE_COLOR"):
+        # PYTHONUNBUFFERED would hide output that stays behind in a pipe.
+        if name.startswith(("GIT_", "AXIL_", "XDG_")) or name in (
+            "EMAIL",
+            "LANGUAGE",
+            "NO_COLOR",
+            "FORCE_COLOR",
+            "PYTHONUNBUFFERED",
+        ):
             monkeypatch.delenv(name)
     config = home / ".gitconfig"
     config.write_text("[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[user]\n\tuseConfigOnly = true\n")

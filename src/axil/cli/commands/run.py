@@ -134,6 +134,8 @@ class _View:
                 self.face.note("stopping at once" if now else "stopping: again Ctrl-C kills at once")
             case RunEnded():
                 self.progress.end()
+        # Whoever reads through a pipe (`axil run | tee log`) sees it when it happens, too.
+        self.face.flush()
 
     def _finished(self, stage: str, record: StageRecord | CurrentStage) -> None:
         self.progress.advance()
