@@ -80,8 +80,9 @@ def _look(project: Project, remote: str) -> str:
     """Learn what the storage remote has now; why that failed, "" normally: what is needed of it will be asked again."""
     if not project.remotes and not remote:
         return ""
+    name = storage_name(project, remote)
     try:
-        with open_storage(project, storage_name(project, remote)) as storage:
+        with open_storage(project, name) as storage:
             storage.catalog.refresh()
     except AxilError as error:
         return error.what
