@@ -6,7 +6,8 @@ They come from whoever may write to the remote, so every field is checked; unkno
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from axil.base.hashing import Oid, parse_oid
 from axil.base.ids import is_id
@@ -16,6 +17,8 @@ from axil.errors import AxilError, Damaged
 VERSION = 1
 MAX_BYTES = 64 << 20
 """A larger object of these kinds is refused before it is read."""
+_MOST_OBJECTS, _MOST_COMMITS, _MOST_NAMES = 500_000, 200_000, 10_000
+"""What one root holds at most: 34, 9 and, of the longest names that git has, 15 MB."""
 Kind = Literal["push", "prune"]
 
 
@@ -100,6 +103,21 @@ def decode_format(data: bytes, source: str) -> Format:
 def encode_root(value: Root) -> bytes:
     """A root as an object."""
     return _dump("root", _root_row(value))
+
+
+def parts_of_root(root: Root, new_id: Callable[[], str]) -> list[Root]:
+    """`root`, or several that together say the same, none of them so large that readers refuse it."""
+    counts = (len(root.objects) / _MOST_OBJECTS, len(root.commits) / _MOST_COMMITS, len(root.names) / _MOST_NAMES)
+    return [
+        Root(
+            new_id() if at else root.id,
+            root.author,
+            root.objects[at * _MOST_OBJECTS : (at + 1) * _MOST_OBJECTS],
+            root.commits[at * _MOST_COMMITS : (at + 1) * _MOST_COMMITS],
+            root.names[at * _MOST_NAMES : (at + 1) * _MOST_NAMES],
+        )
+        for at in range(max(1, math.ceil(max(counts))))
+    ]
 
 
 def decode_root(data: bytes, source: str) -> Root:

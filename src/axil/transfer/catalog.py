@@ -22,6 +22,8 @@ from axil.formats.sharing import Condemned
 from axil.remotes.base import Absent, Remote
 from axil.transfer import keys
 
+_HASH_ON_LOAD = 64 << 20
+
 
 @contextlib.contextmanager
 def _noting(broken: dict[str, Damaged] | None, key: str) -> Iterator[None]:
@@ -46,6 +48,7 @@ class Catalog:
         self.condemned: dict[str, Condemned] = {}
         """The lists of condemned packs by id, as of the last `refresh`."""
         self._indexes: dict[Oid, Index] = {}
+        self._unverified: dict[Oid, tuple[mmap.mmap, int]] = {}
         self._superseded: set[Oid] = set()
         self._loaded = False
 
@@ -60,6 +63,7 @@ class Catalog:
             for name in os.listdir(self._index_folder):
                 with contextlib.suppress(ValueError, Damaged):
                     self._open(parse_oid(name))
+        self._verify(_HASH_ON_LOAD)
         self._settle()
 
     def refresh(self, broken: dict[str, Damaged] | None = None) -> None:
@@ -69,6 +73,7 @@ class Catalog:
         its key.
         """
         self.load()
+        self._verify()
         self.refresh_condemned(broken)
         listed = {oid for stat in self.remote.list(keys.INDEX) if (oid := keys.oid_of(stat.key)) is not None}
         wanted = sorted(listed - self._indexes.keys() - self._superseded)
@@ -79,6 +84,7 @@ class Catalog:
                     write_atomic(self._path(oid), data, sync=False)
                     with _noting(broken, keys.index_key(oid)):
                         self._open(oid)
+                    self._unverified.pop(oid, None)
         for oid in self._indexes.keys() - listed:
             # A listing may lag behind, but an index that is gone without a successor takes its objects along.
             if self.remote.stat(keys.index_key(oid)) is None:
@@ -117,6 +123,7 @@ class Catalog:
         os.makedirs(self._index_folder, exist_ok=True)
         write_atomic(self._path(oid), data, sync=False)
         self._open(oid)
+        self._unverified.pop(oid, None)
         self._settle()
 
     def reset(self) -> None:
@@ -124,6 +131,7 @@ class Catalog:
         import shutil
 
         self.condemned, self._indexes, self._superseded, self._loaded = {}, {}, set(), True
+        self._unverified = {}
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- asking
@@ -193,6 +201,19 @@ class Catalog:
                 raise Damaged("an index is damaged", f"{path} is cut short")
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._indexes[oid] = Index(mapped, size, path)
+        self._unverified[oid] = (mapped, size)
+
+    def _verify(self, most: int | None = None) -> None:
+        """Drop copies whose bytes are not those of their names, so that they are fetched again.
+
+        Stops after `most` bytes: what only looks need not wait for hundreds of megabytes.
+        """
+        for oid, (mapped, size) in sorted(self._unverified.items(), key=lambda item: item[1][1]):
+            if most is not None and (most := most - size) < 0:
+                return
+            del self._unverified[oid]
+            if hash_bytes(memoryview(mapped)) != oid:
+                self._forget(oid)
 
     def _settle(self) -> None:
         self._superseded = {oid for index in self._indexes.values() for oid in index.supersedes}
@@ -201,5 +222,6 @@ class Catalog:
 
     def _forget(self, oid: Oid) -> None:
         self._indexes.pop(oid, None)
+        self._unverified.pop(oid, None)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path(oid))

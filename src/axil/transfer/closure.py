@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from axil.base.hashing import Oid
 from axil.errors import Damaged
@@ -11,6 +11,8 @@ from axil.formats import tree
 from axil.store import Store, faults
 from axil.store.hashing import LARGE
 from axil.transfer.catalog import Catalog
+from axil.transfer.lookup import trees_at
+from axil.transfer.source import Source
 
 _TREES = (tree.DIR[0], tree.NODE[0])
 
@@ -45,6 +47,10 @@ class Closure:
             else:
                 self._not_here(oid)
         self.trees.update(level)
+        self._descend(level, protected)
+
+    def _descend(self, level: list[Oid], protected: Collection[Oid]) -> None:
+        """Take in all that the directories `level`, which are here, name."""
         while level:
             oid = level.pop()
             try:
@@ -72,6 +78,26 @@ class Closure:
                     self.elsewhere.add(oid)
         return below
 
+    def add_elsewhere(self, protected: Collection[Oid], alive: Callable[[], None]) -> None:
+        """Take in what directories that are not here name: they are read on the remote, each level in one round.
+
+        Those that cannot be had stay in `elsewhere`. Raises `Damaged` for one that is wrong there; `alive` is called
+        again and again.
+        """
+        source = Source(self._catalog)
+        source.give_up_on(self._avoid)
+        done: set[Oid] = set()
+        while level := self.elsewhere - done:
+            done |= level
+            found = trees_at(self._catalog, level, self._avoid)
+            local: list[Oid] = []
+            for entry in source.entries(found, known=found):
+                alive()
+                local += self._children(tree.decode(entry.data)[1], protected)
+            if source.damaged:
+                source.complain()
+            self._descend(local, protected)
+
     def _blob(self, oid: Oid, size: int) -> None:
         self.blobs.add(oid)
         if size >= self._cut_from:
@@ -88,6 +114,17 @@ class Closure:
     def all(self) -> set[Oid]:
         """Everything that must be on the remote under its own name."""
         return self.trees | self.blobs | self.elsewhere
+
+
+def missing(catalog: Catalog, closure: Closure, avoid: frozenset[Oid]) -> set[Oid]:
+    """What must be on the remote and lies nowhere but in packs to `avoid`.
+
+    A directory that is there only as a file of the same bytes is missing: whoever reads a root would take it for one.
+    """
+    folders = closure.trees | closure.elsewhere
+    found = folders.difference(absent := catalog.missing(folders, avoid))
+    absent |= found - trees_at(catalog, found, avoid).keys()
+    return absent | catalog.missing(closure.blobs, avoid)
 
 
 def cut_from(whole: int) -> int:

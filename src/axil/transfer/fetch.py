@@ -19,7 +19,7 @@ from axil.store.hashing import LARGE
 from axil.transfer.adopt import adopt, wanted_whole
 from axil.transfer.assemble import assemble
 from axil.transfer.catalog import Catalog
-from axil.transfer.lookup import places
+from axil.transfer.lookup import places, trees_at
 from axil.transfer.ranges import Entry
 from axil.transfer.source import Source
 from axil.transfer.walk import Walk
@@ -126,6 +126,9 @@ class _Fetch:
             below = [child for oid in frontier if oid not in away for child in _below(self._store, walk, oid)]
             found = self.source.locate(away)
             self.source.absent |= away - found.keys()
+            # What stands there as a file may be there as a directory, too, with the same bytes.
+            odd = {oid for oid, place in found.items() if place.type == fmt.BLOB}
+            found.update(trees_at(self.source.catalog, odd, self.source.avoid))
             found = {oid: place for oid, place in found.items() if place.type == fmt.TREE or not walk.is_blob(oid)}
             for entry in self.source.entries(found, known=found):
                 below += walk.descend(entry.oid, entry.data)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from axil.base.hashing import Oid
 from axil.formats.index import Index, Place
+from axil.formats.pack import TREE
 from axil.transfer.catalog import Catalog
 
 _FEW = 16
@@ -21,6 +22,19 @@ def places(catalog: Catalog, oids: Collection[Oid], avoid: frozenset[Oid] = froz
     found = _look(catalog, oids, avoid | condemned)
     if condemned and len(found) < len(oids):
         found.update(_look(catalog, [oid for oid in oids if oid not in found], avoid))
+    return found
+
+
+def trees_at(catalog: Catalog, oids: Collection[Oid], avoid: frozenset[Oid]) -> dict[Oid, Place]:
+    """Where each of `oids` lies as a directory, not in a pack to `avoid`."""
+    found = {oid: place for oid, place in places(catalog, oids, avoid).items() if place.pack not in avoid}
+    for oid, place in list(found.items()):
+        if place.type != TREE:
+            del found[oid]
+            for index in catalog.indexes():
+                other = index.find(oid)
+                if other is not None and other.type == TREE and other.pack not in avoid:
+                    found[oid] = other
     return found
 
 

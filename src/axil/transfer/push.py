@@ -5,35 +5,33 @@ A push that broke off is finished by the same push again; if there is nothing to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 
 from axil.base.clock import Clock
-from axil.base.hashing import OID_SIZE, Oid
+from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import AxilError, NotFound
+from axil.errors import AxilError, Damaged, NotFound
 from axil.formats import pack as fmt
 from axil.formats import recipe, sharing
 from axil.formats.sharing import Chunking, Root
-from axil.remotes.base import Remote
 from axil.store import Store
 from axil.transfer import keys
 from axil.transfer.assemble import chunks_of
 from axil.transfer.catalog import Catalog
-from axil.transfer.closure import Closure
+from axil.transfer.closure import Closure, missing
 from axil.transfer.identity import identify, noted, settle
 from axil.transfer.indexes import put_indexes
 from axil.transfer.lease import Held, hold
 from axil.transfer.lookup import places
 from axil.transfer.notes import Protected, Uploads
 from axil.transfer.packer import Finished, Limits
+from axil.transfer.presence import FEW_PACKS, length, split, there
 from axil.transfer.sending import VERBATIM, Sender
 from axil.transfer.shipping import Shipper
 from axil.transfer.source import Source
 
 _ROUNDS = 5
-_FEW_PACKS = 32
 _FEW_OBJECTS = 20_000
 
 
@@ -71,12 +69,12 @@ def plan_push(store: Store, catalog: Catalog, objects: Iterable[Oid]) -> PushPla
     closure = Closure(store, catalog, avoid, (found.chunking if found else Chunking()).whole)
     closure.add(objects, protected.all())
     everything = closure.all()
-    send = catalog.missing(everything, avoid)
+    send = missing(catalog, closure, avoid)
     nowhere = store.missing(send)
     send -= nowhere
     known = len(everything) - len(send) - len(nowhere) + len(closure.covered)
     only_there = tuple(sorted(closure.absent_here - nowhere))
-    return PushPlan(len(send), _length(store, send), known, tuple(sorted(nowhere)), only_there)
+    return PushPlan(len(send), length(store, send), known, tuple(sorted(nowhere)), only_there)
 
 
 def push(
@@ -97,9 +95,9 @@ def push(
 ) -> Pushed:
     """Put `objects` and all they need on the remote, with a root that keeps them there.
 
-    Directories that are not here but on the remote are trusted to be whole. Raises `NotFound` before anything is sent
-    for what is neither here nor there, `Damaged` for what is wrong here, what the remote raises, and `AxilError` if the
-    remote loses what it is given.
+    Directories that are not here are read on the remote, for what they name may be gone there. Raises `NotFound` before
+    anything is sent for what is neither here nor there, `Damaged` for what is wrong, what the remote raises, and
+    `AxilError` if the remote loses what it is given.
     """
     wanted = tuple(dict.fromkeys(objects))
     identify(catalog)
@@ -114,14 +112,20 @@ def push(
         protected = _protected(catalog, wanted)
         job = _Push(store, catalog, held, chunking, progress, limits, verbatim)
         job.closure.add(wanted, protected.all())
+        job.closure.add_elsewhere(protected.all(), held.keep)
         job.settle(job.begin())
-        root = Root(new_id(), author, wanted, tuple(commits), tuple(names))
-        held.check()
-        catalog.remote.put(keys.ROOTS + root.id, sharing.encode_root(root))
+        roots = sharing.parts_of_root(Root(new_id(), author, wanted, tuple(commits), tuple(names)), new_id)
+        for root in roots:
+            held.check()
+            catalog.remote.put(keys.ROOTS + root.id, sharing.encode_root(root))
         job.settle(job.lost(), ready=True)
-        kept = {*wanted, *job.closure.trees, *job.closure.covered}
-        protected.add(root.id, catalog.condemned, kept)
-        return Pushed(job.objects, job.bytes, job.packs, root.id)
+        if len(roots) == 1:
+            below = {*wanted, *job.closure.trees, *job.closure.elsewhere, *job.closure.covered}
+            protected.add(roots[0].id, catalog.condemned, below)
+        else:  # What lies below which of them is not known.
+            for root in roots:
+                protected.add(root.id, catalog.condemned, root.objects)
+        return Pushed(job.objects, job.bytes, job.packs, roots[0].id)
 
 
 def _protected(catalog: Catalog, wanted: tuple[Oid, ...]) -> Protected:
@@ -129,7 +133,7 @@ def _protected(catalog: Catalog, wanted: tuple[Oid, ...]) -> Protected:
     protected = Protected(catalog.folder)
     protected.load(catalog.condemned)
     roots = protected.roots()
-    if len(roots) > _FEW_PACKS:
+    if len(roots) > FEW_PACKS:
         listed = {keys.ulid_of(stat.key, keys.ROOTS) for stat in catalog.remote.list(keys.ROOTS)}
         roots = [root for root in roots if root not in listed]
     for root in roots:
@@ -160,12 +164,13 @@ class _Push:
         self._notes = Uploads(catalog.folder)
         self._parts: dict[Oid, bytes] = {}
         self._broken: set[Oid] = set()
+        self._unsound: set[Oid] = set()
         self._relied: set[Oid] = set()
 
     def begin(self) -> set[Oid]:
         """What must be sent. Raises `NotFound` for what is nowhere."""
         everything = self.closure.all()
-        send = self._catalog.missing(everything, self.avoid)
+        send = self._missing()
         self._refuse(self._store.missing(send))
         self._read_recipes(self.closure.large - send)
         before = self.avoid
@@ -216,17 +221,20 @@ class _Push:
                 "add the data again, or fetch it from another remote",
             )
 
+    def _missing(self) -> set[Oid]:
+        return missing(self._catalog, self.closure, self.avoid)
+
     def _absent(self) -> set[Oid]:
         """What must be sent: large blobs also if one of their chunks is not there."""
-        absent = self._catalog.missing(self.closure.all(), self.avoid) | self._broken
-        pieces = {oid for joined in self._parts.values() for oid in _split(joined)}
+        absent = self._missing() | self._broken
+        pieces = {oid for joined in self._parts.values() for oid in split(joined)}
         if lost := self._catalog.missing(pieces, self.avoid):
-            absent |= {blob for blob, joined in self._parts.items() if not lost.isdisjoint(_split(joined))}
+            absent |= {blob for blob, joined in self._parts.items() if not lost.isdisjoint(split(joined))}
         return absent
 
     def _send(self, wanted: set[Oid]) -> None:
         earlier = self._earlier()
-        self._progress.begin("sending", _length(self._store, wanted), "B")
+        self._progress.begin("sending", length(self._store, wanted), "B")
         with Shipper(self._catalog.remote, self._notes, self._held, self._progress) as shipper:
             sender = Sender(
                 self._store,
@@ -234,6 +242,8 @@ class _Push:
                 shipper,
                 self._chunking,
                 avoid=self.avoid,
+                trees=self.closure.trees,
+                again=self._unsound,
                 limits=self._limits,
                 verbatim=self._verbatim,
             )
@@ -241,6 +251,9 @@ class _Push:
             sender.send(wanted)
         self._progress.end()
         self._parts.update(sender.parts)
+        # Chunks that were found present and packs of earlier pushes: both may be gone before the root is there.
+        self._relied |= sender.relied
+        self._relied.update(done.id for done in earlier)
         self._broken -= wanted
         packs = [*earlier, *shipper.sent]
         # Directories and recipes in the last index, so that none is named before what it needs.
@@ -264,7 +277,7 @@ class _Push:
 
     def _packs_of(self, present: set[Oid]) -> set[Oid]:
         """The packs that `present` objects lie in; of very many objects, all packs they may lie in."""
-        pieces = {oid for joined in self._parts.values() for oid in _split(joined)}
+        pieces = {oid for joined in self._parts.values() for oid in split(joined)}
         if len(present) + len(pieces) > _FEW_OBJECTS:
             return set(self._catalog.packs()) - self.avoid
         return {place.pack for place in places(self._catalog, present | pieces).values()}
@@ -276,46 +289,14 @@ class _Push:
             return
         source = Source(self._catalog)
         for entry in list(source.entries(found, known=found)):
-            made = recipe.decode(entry.data, entry.oid)
-            parts = chunks_of(source, entry.oid, made)
+            try:
+                made = recipe.decode(entry.data, entry.oid)
+                parts = chunks_of(source, entry.oid, made)
+            except Damaged:
+                continue  # It is sent again.
             segments = [part.oid for part in made.parts] if made.level else []
             if sum(part.size for part in parts) != made.size:
                 continue
             self._parts[entry.oid] = b"".join(dict.fromkeys([*(part.oid for part in parts), *segments]))
         self._broken = found.keys() - self._parts.keys()
-
-
-def there(remote: Remote, packs: Collection[Oid]) -> dict[Oid, int]:
-    """Those of `packs` that are on the remote, with their sizes; many are listed instead of asked for one by one."""
-    found: dict[Oid, int] = {}
-    if len(packs) > _FEW_PACKS:
-        listed = ((keys.oid_of(stat.key), stat.size) for stat in remote.list(keys.PACKS))
-        found = {oid: size for oid, size in listed if oid is not None and oid in packs}
-    # A listing may lag behind: what it does not show is asked for.
-    left = sorted(set(packs) - found.keys())
-    with ThreadPoolExecutor(max(remote.jobs, 1)) as pool:
-        for oid, stat in zip(left, pool.map(remote.stat, map(keys.pack_key, left)), strict=True):
-            if stat is not None:
-                found[oid] = stat.size
-    return found
-
-
-def _split(joined: bytes) -> Iterable[Oid]:
-    return (joined[at : at + OID_SIZE] for at in range(0, len(joined), OID_SIZE))
-
-
-def _length(store: Store, oids: set[Oid]) -> int:
-    """The length of all these objects, of those that are here; from the tables of the packs."""
-    left = set(oids)
-    total = 0
-    for pack in store.packs.opened():
-        here = left.intersection(pack.table.oids())
-        if len(here) == pack.table.count:
-            total += pack.table.length()
-        else:
-            total += sum(pack.table.location(pack.table.find(oid)).raw for oid in here)
-        left -= here
-    for oid in left:
-        stat = store.files.stat(oid)
-        total += stat.st_size if stat else 0
-    return total
+        self._unsound = source.absent | source.damaged.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from axil.base.hashing import Oid, hash_bytes
 from axil.formats import pack as fmt
@@ -35,11 +36,18 @@ class Sender:
         chunking: Chunking,
         *,
         avoid: frozenset[Oid],
+        trees: AbstractSet[Oid] = frozenset(),
+        again: AbstractSet[Oid] = frozenset(),
         limits: Limits = Limits(),  # noqa: B008
         verbatim: int = VERBATIM,
     ) -> None:
         self.parts: dict[Oid, bytes] = {}
         """Chunks and segments of large blobs, joined."""
+        self.relied: set[Oid] = set()
+        """Packs with chunks and segments that are there and were not sent again."""
+        # Directories must be there as such, even if they are here as files with the same bytes; `again` are chunks
+        # and segments that are not as they should be where they are found.
+        self._trees, self._again = trees, again
         self._store, self._catalog, self._shipper = store, catalog, shipper
         self._chunking, self._avoid = chunking, avoid
         self._limits, self._verbatim = limits, verbatim
@@ -55,7 +63,11 @@ class Sender:
         for done in packs:
             table = done.table()
             rows = zip(table.oids(), table.locations(), strict=True)
-            self._had.update(oid for oid, place in rows if place.type != fmt.RECIPE)
+            self._had.update(
+                oid
+                for oid, place in rows
+                if place.type != fmt.RECIPE and (place.type == fmt.TREE or oid not in self._trees)
+            )
 
     def send(self, wanted: set[Oid]) -> None:
         """Put everything in `wanted` on the remote. Raises `NotFound` or `Damaged` for what the store cannot give."""
@@ -84,7 +96,8 @@ class Sender:
         oids = pack.table.oids()
         if not left.issuperset(oids):
             return False
-        if len(pack.table.kinds()) > 1:
+        kinds = pack.table.kinds()
+        if len(kinds) > 1 or (kinds != {fmt.TREE} and not self._trees.isdisjoint(oids)):
             return False
         left.difference_update(oids)
         self._shipper.ship(lambda: _renewed(pack), pack.size, pack.table.length())
@@ -95,6 +108,8 @@ class Sender:
             data = stored if codec == fmt.RAW else decompress(bytes(stored), raw, pack.path)
             if hash_bytes(data) != oid:
                 raise faults.damaged(oid, pack.path, "its bytes do not match its name")
+            if oid in self._trees:
+                kind = fmt.TREE
             if codec == fmt.RAW and kind != fmt.TREE and (less := self._press.squeeze(stored)) is not None:
                 stored, codec = memoryview(less), fmt.ZSTD
             self._add(kind, oid, stored, raw, codec)
@@ -137,10 +152,14 @@ class Sender:
 
     def _new(self, oid: Oid) -> bool:
         """Whether a chunk or segment must be sent; from then on it need not."""
-        if oid in self._had or self._catalog.find(oid, self._avoid) is not None:
+        if oid in self._had:
             return False
         self._had.add(oid)
-        return True
+        place = None if oid in self._again else self._catalog.find(oid, self._avoid)
+        if place is None or place.type == fmt.RECIPE:
+            return True
+        self.relied.add(place.pack)
+        return False
 
     def _squeezed(self, kind: int, oid: Oid, data: bytes) -> None:
         less = self._press.squeeze(data)

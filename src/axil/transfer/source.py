@@ -31,6 +31,11 @@ class Source:
         """Packs that are gone, or gave wrong bytes twice."""
         self._refreshed = False
 
+    @property
+    def avoid(self) -> frozenset[Oid]:
+        """The packs in which nothing is looked for any more."""
+        return frozenset(self._avoid)
+
     def give_up_on(self, packs: Iterable[Oid]) -> None:
         """Look for nothing in these packs any more."""
         self._avoid.update(packs)
