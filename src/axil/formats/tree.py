@@ -123,6 +123,20 @@ def decode(data: bytes) -> tuple[int, list[Entry]]:
     return level, list(map(_entry, zip(names, kinds, sizes, oids, strict=True)))
 
 
+def outline(data: bytes) -> tuple[bytes, Sequence[int], bytes]:
+    """Kinds, sizes and joined oids of a node's entries, for whoever needs no names, which are not checked.
+
+    Raises `Damaged` for what is no node.
+    """
+    level, count, sizes_at, oids_at, names_at = _layout(data)
+    kinds = data[_HEADER.size : sizes_at]
+    if level > MAX_LEVEL or kinds.translate(None, NODE if level else FILE + EXEC + LINK + DIR):
+        raise Damaged("a directory object is damaged", "it has entries of unknown kinds")
+    if data.count(b"\0", names_at) != max(count - 1, 0):
+        raise Damaged("a directory object is damaged", f"it has not {count} names")
+    return kinds, struct.unpack_from(f"<{count}Q", data, sizes_at), data[oids_at:names_at]
+
+
 def changed(a: bytes, b: bytes) -> tuple[int, list[Entry], list[Entry]] | None:
     """The entries in which two nodes with the same names differ, as (level, of `a`, of `b`); None if the names differ.
 

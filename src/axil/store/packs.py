@@ -77,16 +77,14 @@ class Pack:
             raise Damaged("a pack is damaged", f"{self.path} is cut short at {location.offset + len(data)} bytes")
         return data
 
-    def content(self) -> bytearray:
-        """All bytes of the file. Raises `Damaged` if it was cut short."""
-        data = bytearray(self.size)
+    def pieces(self, view: memoryview) -> Iterator[tuple[int, memoryview]]:
+        """Fills `view`, which is as long as the file, and hands out what came, with its offset. Raises `Damaged`."""
         done = 0
-        with memoryview(data) as view:
-            while done < self.size and (count := os.preadv(self._fd, [view[done:]], done)):
-                done += count
+        while done < self.size and (count := os.preadv(self._fd, [view[done : done + _FLUSH]], done)):
+            yield done, view[done : done + count]
+            done += count
         if done < self.size:
             raise Damaged("a pack is damaged", f"{self.path} is cut short at {done} bytes")
-        return data
 
     def read(self, index: int) -> tuple[Location, bytes]:
         """Entry `index`, decoded but not yet checked against its oid. Raises `Damaged`."""

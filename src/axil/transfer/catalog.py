@@ -23,6 +23,12 @@ from axil.remotes.base import Absent, Remote
 from axil.transfer import keys
 
 _HASH_ON_LOAD = 64 << 20
+_SEARCH = 16
+"""Searching an index for one oid takes as long as going through about this many."""
+
+
+def _cut(joined: bytes) -> list[Oid]:
+    return [joined[at : at + OID_SIZE] for at in range(0, len(joined), OID_SIZE)]
 
 
 @contextlib.contextmanager
@@ -146,18 +152,17 @@ class Catalog:
 
     def missing(self, oids: Iterable[Oid], avoid: frozenset[Oid] = frozenset()) -> set[Oid]:
         """Those of `oids` that lie nowhere but in packs to `avoid`; many are looked up bucket by bucket."""
-        buckets: list[set[Oid]] = [set() for _ in range(256)]
-        for oid in oids:
-            buckets[oid[0]].add(oid)
-        absent: set[Oid] = set()
-        for first, wanted in enumerate(buckets):
-            for index in self.indexes() if wanted else ():
-                column = index.bucket(first)
-                found = wanted.intersection(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
-                if not avoid.isdisjoint(pack.id for pack in index.packs):
+        absent = set(oids)
+        for index in self.indexes():
+            if not absent:
+                break
+            avoided = not avoid.isdisjoint(pack.id for pack in index.packs)
+            few = len(absent) * _SEARCH < index.count
+            for column in ((),) if few else map(_cut, map(index.bucket, range(256))):
+                found = {oid for oid in absent if index.find(oid)} if few else absent.intersection(column)
+                if avoided:
                     found = {oid for oid in found if (place := index.find(oid)) and place.pack not in avoid}
-                wanted -= found
-            absent |= wanted
+                absent -= found
         return absent
 
     def indexes(self) -> Iterator[Index]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from axil.base.hashing import Oid
+from axil.base.hashing import OID_SIZE, Oid
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats import tree
@@ -55,19 +55,25 @@ class Closure:
             oid = level.pop()
             try:
                 data = self._store.read(oid)
-                rows = tree.decode(data)[1]
+                level += self._children(data, protected)
             except Damaged as error:
                 raise faults.damaged(oid, "a directory", error.why) from None
-            level += self._children(rows, protected)
 
-    def _children(self, rows: list[tree.Entry], protected: Collection[Oid]) -> list[Oid]:
+    def _children(self, data: bytes, protected: Collection[Oid]) -> list[Oid]:
+        """Take in what the directory with these bytes names; the new directories of it that are here."""
         below: list[Oid] = []
         trees, blobs, cut_from = self.trees, self.blobs, self._cut_from
-        for _, kind, size, oid in rows:
+        kinds, sizes, joined = tree.outline(data)
+        oids = [joined[at : at + OID_SIZE] for at in range(0, len(joined), OID_SIZE)]
+        if sizes and max(sizes) >= cut_from:
+            rows = zip(kinds, sizes, oids, strict=True)
+            self.large.update(oid for kind, size, oid in rows if size >= cut_from and kind not in _TREES)
+        if not kinds.translate(None, tree.FILE + tree.EXEC + tree.LINK):
+            blobs.update(oids)
+            return below
+        for kind, oid in zip(kinds, oids, strict=True):
             if kind not in _TREES:
                 blobs.add(oid)
-                if size >= cut_from:
-                    self.large.add(oid)
             elif oid in protected:
                 self.covered.add(oid)
             elif oid not in trees and oid not in self.elsewhere:
@@ -93,7 +99,7 @@ class Closure:
             local: list[Oid] = []
             for entry in source.entries(found, known=found):
                 alive()
-                local += self._children(tree.decode(entry.data)[1], protected)
+                local += self._children(entry.data, protected)
             if source.damaged:
                 source.complain()
             self._descend(local, protected)

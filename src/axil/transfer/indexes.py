@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import eq
 
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes
 from axil.formats import index as fmt
@@ -12,7 +14,7 @@ from axil.formats import pack as pack_fmt
 from axil.formats.index import Index, PackInfo
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
-from axil.transfer.packer import Finished, rows_of
+from axil.transfer.packer import Finished, records_of
 
 _FEWEST = 8
 _NEGLIGIBLE = 1024
@@ -52,8 +54,7 @@ class _Draft:
         self._supersedes: dict[Oid, None] = {}
 
     def add(self, done: Finished) -> None:
-        number = self._number(PackInfo(done.id, done.size))
-        self.records += (fmt.record(oid, number, row) for oid, row in rows_of(done))
+        self.records += records_of(done, self._number(PackInfo(done.id, done.size)))
 
     def take(self, oid: Oid, index: Index, gone: frozenset[Oid]) -> None:
         """Take the place of `index`, unless an object is named in another pack by it: no place may be left out.
@@ -78,9 +79,10 @@ class _Draft:
 
     def encode(self) -> bytes:
         self.records.sort()
-        unique = [
-            one for at, one in enumerate(self.records) if not at or one[:OID_SIZE] != self.records[at - 1][:OID_SIZE]
-        ]
+        unique = self.records
+        oids = [one[:OID_SIZE] for one in unique]
+        if any(map(eq, oids, islice(oids, 1, None))):
+            unique = [one for at, one in enumerate(unique) if not at or oids[at] != oids[at - 1]]
         nonce = os.urandom(fmt.NONCE_SIZE)
         return fmt.encode_records(unique, list(self._packs.values()), list(self._supersedes), nonce)
 

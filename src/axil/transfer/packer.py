@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
-from axil.base.hashing import Oid, hash_bytes
+from blake3 import blake3
+
+from axil.base.hashing import OID_SIZE, Oid, hash_bytes
 from axil.base.light import NamedTuple
 from axil.errors import Damaged
+from axil.formats import index as index_fmt
 from axil.formats import pack as fmt
+from axil.store.packs import Pack
 from axil.store.squeeze import Squeezer
 
 TARGET = 32 << 20
@@ -38,6 +42,10 @@ class Finished(NamedTuple):
         if len(self.tail) != self.size - start:
             raise Damaged("a pack is damaged", f"{self.id.hex()} has a table of another length")
         return fmt.Table(self.tail, 0, count, start, self.id.hex())
+
+
+Made = tuple[bytes | bytearray | memoryview, Finished]
+"""A complete pack, and what there is to know of it."""
 
 
 class Builder:
@@ -75,16 +83,24 @@ def finished(data: bytes | bytearray, tail: bytes) -> Finished:
     return Finished(hash_bytes(data), len(data), tail)
 
 
-def renewed(data: bytearray, old: Oid, path: str) -> bytes:
-    """Gives the whole pack `data`, whose name is `old`, another nonce, and so another name; returns its table.
+def renewed(pack: Pack, buffer: bytearray) -> Made:
+    """A whole local pack with another nonce, and so another name; its bytes lie at the start of `buffer`.
 
-    Raises `Damaged` if the bytes are not those of the name: then no entry can be trusted.
+    Raises `Damaged` if the bytes are not those of its name: then no entry can be trusted.
     """
-    if hash_bytes(data) != old:
-        raise Damaged("a pack is damaged", f"{path}: its bytes do not match its name", "run `axil verify`")
-    start, _ = fmt.table_span(bytes(data[-fmt.FOOTER_SIZE :]), len(data), path)
-    data[: fmt.HEADER_SIZE] = fmt.header(os.urandom(fmt.NONCE_SIZE))
-    return bytes(memoryview(data)[start:])
+    old, new = blake3(), blake3()
+    header = fmt.header(os.urandom(fmt.NONCE_SIZE))
+    view = memoryview(buffer)[: pack.size]
+    # Both hashes while the bytes are still near the processor.
+    for at, piece in pack.pieces(view):
+        old.update(piece)
+        if not at:
+            piece[: fmt.HEADER_SIZE] = header
+        new.update(piece)
+    if old.digest() != bytes.fromhex(pack.name.partition(".")[0]):
+        raise Damaged("a pack is damaged", f"{pack.path}: its bytes do not match its name", "run `axil verify`")
+    start, _ = fmt.table_span(bytes(view[-fmt.FOOTER_SIZE :]), pack.size, pack.path)
+    return view, Finished(new.digest(), pack.size, bytes(view[start:]))
 
 
 class Press:
@@ -109,15 +125,22 @@ class Press:
         return less if len(less) * 10 <= len(data) * 9 else None
 
 
-def rows_of(done: Finished) -> list[tuple[Oid, bytes]]:
-    """Oid and row of every entry. Raises `Damaged` like `Finished.table`."""
-    table = done.table()
-    at = len(done.tail) - fmt.FOOTER_SIZE - table.count * fmt.ROW_SIZE
-    rows = done.tail[at : -fmt.FOOTER_SIZE]
-    return list(
-        zip(
-            table.oids(),
-            (rows[place : place + fmt.ROW_SIZE] for place in range(0, len(rows), fmt.ROW_SIZE)),
-            strict=True,
-        )
-    )
+def records_of(done: Finished, number: int) -> list[bytes]:
+    """What an index says of each entry of a pack, which is its pack `number`. Raises `Damaged` like `Finished.table`.
+
+    Laid side by side byte by byte of all entries at once: nothing is done for each but to cut it off.
+    """
+    count = done.table().count
+    rows_at = len(done.tail) - fmt.FOOTER_SIZE - count * fmt.ROW_SIZE
+    oids = done.tail[rows_at - count * OID_SIZE : rows_at]
+    rows = done.tail[rows_at : -fmt.FOOTER_SIZE]
+    width = OID_SIZE + index_fmt.ROW_SIZE
+    out = bytearray(width * count)
+    for lane in range(OID_SIZE):
+        out[lane::width] = oids[lane::OID_SIZE]
+    for lane, byte in enumerate(number.to_bytes(4, "little"), OID_SIZE):
+        out[lane::width] = bytes((byte,)) * count
+    for lane in range(fmt.ROW_SIZE):
+        out[OID_SIZE + 4 + lane :: width] = rows[lane :: fmt.ROW_SIZE]
+    joined = bytes(out)
+    return [joined[at : at + width] for at in range(0, len(joined), width)]

@@ -1,4 +1,4 @@
-"""Which packs are on a remote now, and how long objects that are here are: what a push asks before it decides."""
+"""Which packs are on a remote now: what a push asks before it decides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from axil.base.hashing import OID_SIZE, Oid
 from axil.remotes.base import Remote
-from axil.store import Store
 from axil.transfer import keys
 
 FEW_PACKS = 32
@@ -32,24 +31,3 @@ def there(remote: Remote, packs: Collection[Oid]) -> dict[Oid, int]:
 def split(joined: bytes) -> Iterable[Oid]:
     """The oids of a column."""
     return (joined[at : at + OID_SIZE] for at in range(0, len(joined), OID_SIZE))
-
-
-def length(store: Store, oids: set[Oid]) -> int:
-    """The length of all these objects, of those that are here; from the tables of the packs."""
-    left = set(oids)
-    total = 0
-    for pack in store.packs.opened():
-        if not left:
-            break
-        everything = pack.table.oids()
-        if left.issuperset(everything):
-            total += pack.table.length()
-            left.difference_update(everything)
-            continue
-        here = left.intersection(everything)
-        total += sum(pack.table.location(pack.table.find(oid)).raw for oid in here)
-        left -= here
-    for oid in left:
-        stat = store.files.stat(oid)
-        total += stat.st_size if stat else 0
-    return total

@@ -20,13 +20,14 @@ from axil.transfer import keys
 from axil.transfer.assemble import chunks_of
 from axil.transfer.catalog import Catalog
 from axil.transfer.closure import Closure, missing
+from axil.transfer.division import Division, divide
 from axil.transfer.identity import identify, noted, settle
 from axil.transfer.indexes import put_indexes
 from axil.transfer.lease import Held, hold
 from axil.transfer.lookup import places
 from axil.transfer.notes import Protected, Uploads
 from axil.transfer.packer import Finished, Limits
-from axil.transfer.presence import FEW_PACKS, length, split, there
+from axil.transfer.presence import FEW_PACKS, split, there
 from axil.transfer.sending import VERBATIM, Sender
 from axil.transfer.shipping import Shipper
 from axil.transfer.source import Source
@@ -70,11 +71,12 @@ def plan_push(store: Store, catalog: Catalog, objects: Iterable[Oid]) -> PushPla
     closure.add(objects, protected.all())
     everything = closure.all()
     send = missing(catalog, closure, avoid)
-    nowhere = store.missing(send)
+    division = divide(store, send, closure.trees, VERBATIM)
+    nowhere = division.nowhere
     send -= nowhere
     known = len(everything) - len(send) - len(nowhere) + len(closure.covered)
     only_there = tuple(sorted(closure.absent_here - nowhere))
-    return PushPlan(len(send), length(store, send), known, tuple(sorted(nowhere)), only_there)
+    return PushPlan(len(send), division.length, known, tuple(sorted(nowhere)), only_there)
 
 
 def push(
@@ -165,13 +167,14 @@ class _Push:
         self._parts: dict[Oid, bytes] = {}
         self._broken: set[Oid] = set()
         self._unsound: set[Oid] = set()
+        self._divided: tuple[set[Oid], Division] = set(), Division([], [], [], set(), 0)
         self._relied: set[Oid] = set()
 
     def begin(self) -> set[Oid]:
         """What must be sent. Raises `NotFound` for what is nowhere."""
         everything = self.closure.all()
         send = self._missing()
-        self._refuse(self._store.missing(send))
+        self._divided = send, self._divide(send)
         self._read_recipes(self.closure.large - send)
         before = self.avoid
         self._relied = self._packs_of(everything - send)
@@ -185,8 +188,8 @@ class _Push:
         """
         for _ in range(_ROUNDS):
             if wanted:
-                self._refuse(self._store.missing(wanted))
-                self._send(wanted)
+                known, division = self._divided
+                self._send(wanted, division if wanted is known else self._divide(wanted))
             elif ready:
                 return
             ready = True
@@ -213,13 +216,16 @@ class _Push:
         relied = self._relied - self.avoid
         self.avoid |= relied - there(self._catalog.remote, relied).keys()
 
-    def _refuse(self, nowhere: set[Oid]) -> None:
-        if nowhere:
+    def _divide(self, wanted: set[Oid]) -> Division:
+        """Where `wanted` lies here. Raises `NotFound` for what is nowhere."""
+        division = divide(self._store, wanted, self.closure.trees, self._verbatim)
+        if nowhere := division.nowhere:
             raise NotFound(
                 f"{len(nowhere)} objects are neither here nor on {self._catalog.remote.url}",
                 f"the first is {min(nowhere).hex()}",
                 "add the data again, or fetch it from another remote",
             )
+        return division
 
     def _missing(self) -> set[Oid]:
         return missing(self._catalog, self.closure, self.avoid)
@@ -232,9 +238,9 @@ class _Push:
             absent |= {blob for blob, joined in self._parts.items() if not lost.isdisjoint(split(joined))}
         return absent
 
-    def _send(self, wanted: set[Oid]) -> None:
+    def _send(self, wanted: set[Oid], division: Division) -> None:
         earlier = self._earlier()
-        self._progress.begin("sending", length(self._store, wanted), "B")
+        self._progress.begin("sending", division.length, "B")
         with Shipper(self._catalog.remote, self._notes, self._held, self._progress) as shipper:
             sender = Sender(
                 self._store,
@@ -245,10 +251,9 @@ class _Push:
                 trees=self.closure.trees,
                 again=self._unsound,
                 limits=self._limits,
-                verbatim=self._verbatim,
             )
-            sender.rely_on(earlier)
-            sender.send(wanted)
+            had = sender.rely_on(earlier)
+            sender.send(self._divide(wanted - had) if had else division)
         self._progress.end()
         self._parts.update(sender.parts)
         # Chunks that were found present and packs of earlier pushes: both may be gone before the root is there.

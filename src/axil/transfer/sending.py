@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from axil.base.hashing import Oid, hash_bytes
 from axil.formats import pack as fmt
@@ -17,8 +18,9 @@ from axil.store.packs import Pack, decompress
 from axil.transfer.catalog import Catalog
 from axil.transfer.chunks import open_blob, stream
 from axil.transfer.closure import cut_from
-from axil.transfer.packer import Builder, Finished, Limits, Press, renewed
-from axil.transfer.shipping import Made, Shipper
+from axil.transfer.division import Division
+from axil.transfer.packer import Builder, Finished, Limits, Made, Press, finished, renewed
+from axil.transfer.shipping import Shipper
 
 VERBATIM = 1 << 20
 """Smaller local packs are not sent as they are: together they make fewer requests."""
@@ -39,7 +41,6 @@ class Sender:
         trees: AbstractSet[Oid] = frozenset(),
         again: AbstractSet[Oid] = frozenset(),
         limits: Limits = Limits(),  # noqa: B008
-        verbatim: int = VERBATIM,
     ) -> None:
         self.parts: dict[Oid, bytes] = {}
         """Chunks and segments of large blobs, joined."""
@@ -50,13 +51,13 @@ class Sender:
         self._trees, self._again = trees, again
         self._store, self._catalog, self._shipper = store, catalog, shipper
         self._chunking, self._avoid = chunking, avoid
-        self._limits, self._verbatim = limits, verbatim
+        self._limits = limits
         self._press = Press()
         self._had: set[Oid] = set()
         self._data, self._meta, self._pieces = Builder(limits), Builder(limits), Builder(limits)
 
-    def rely_on(self, packs: Iterable[Finished]) -> None:
-        """Packs that an earlier push put: what is in them need not be sent.
+    def rely_on(self, packs: Iterable[Finished]) -> AbstractSet[Oid]:
+        """Packs that an earlier push put: what is in them, which is returned, need not be sent.
 
         Recipes are made again: which of the chunks came through is found out that way.
         """
@@ -68,40 +69,27 @@ class Sender:
                 for oid, place in rows
                 if place.type != fmt.RECIPE and (place.type == fmt.TREE or oid not in self._trees)
             )
+        return self._had
 
-    def send(self, wanted: set[Oid]) -> None:
-        """Put everything in `wanted` on the remote. Raises `NotFound` or `Damaged` for what the store cannot give."""
-        left = wanted - self._had
-        self._store.packs.refresh()
-        packs = sorted(self._store.packs.opened(), key=lambda pack: -pack.size)
-        copied = [pack for pack in packs if not self._whole(pack, left)]
-        for pack in copied:
-            oids = pack.table.oids()
-            if left.isdisjoint(oids):
-                continue
-            rows = [(place, oid) for place, oid in zip(pack.table.locations(), oids, strict=True) if oid in left]
-            left.difference_update(oids)
-            self._copy(pack, sorted(rows))
-        for oid in sorted(left):
+    def send(self, division: Division) -> None:
+        """Put all this on the remote. Raises `NotFound` or `Damaged` for what the store cannot give."""
+        if division.nowhere:
+            raise self._store.absent(min(division.nowhere))
+        for pack in division.whole:
+            self._shipper.ship(partial(self._renewed, pack), pack.size, pack.table.length())
+        for pack, oids in division.parts:
+            everything = zip(pack.table.locations(), pack.table.oids(), strict=True)
+            self._copy(pack, sorted((place, oid) for place, oid in everything if oid in oids))
+        for oid in division.files:
             self._file(oid)
         self._data = self._flushed(self._data)
         self._pieces = self._flushed(self._pieces)
         self._meta = self._flushed(self._meta)
         self._shipper.drain()
 
-    def _whole(self, pack: Pack, left: set[Oid]) -> bool:
-        """Send `pack` as it is, if everything in it is wanted and of one sort; then nothing of it is `left`."""
-        if pack.size < self._verbatim:
-            return False
-        oids = pack.table.oids()
-        if not left.issuperset(oids):
-            return False
-        kinds = pack.table.kinds()
-        if len(kinds) > 1 or (kinds != {fmt.TREE} and not self._trees.isdisjoint(oids)):
-            return False
-        left.difference_update(oids)
-        self._shipper.ship(lambda: _renewed(pack), pack.size, pack.table.length())
-        return True
+    def _renewed(self, pack: Pack) -> Made:
+        """A local pack with another name, read and checked on the thread that uploads it."""
+        return renewed(pack, self._shipper.buffer(pack.size))
 
     def _copy(self, pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> None:
         for (_, _, raw, kind, codec), oid, stored in _read(pack, rows):
@@ -192,13 +180,7 @@ class Sender:
 
 def _completed(builder: Builder) -> Made:
     tail = builder.finish()
-    return builder.data, tail
-
-
-def _renewed(pack: Pack) -> Made:
-    """A local pack with another name, read and checked on the thread that uploads it."""
-    data = pack.content()
-    return data, renewed(data, bytes.fromhex(pack.name.partition(".")[0]), pack.path)
+    return builder.data, finished(builder.data, tail)
 
 
 def _read(pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> Iterator[tuple[fmt.Location, Oid, memoryview]]:

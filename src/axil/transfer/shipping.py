@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -10,14 +11,11 @@ from axil.remotes.base import Remote
 from axil.transfer import keys
 from axil.transfer.lease import Held
 from axil.transfer.notes import Uploads
-from axil.transfer.packer import Finished, finished
+from axil.transfer.packer import Finished, Made
 
 IN_FLIGHT = 160 << 20
 """Bytes of packs that may be in memory at once, one pack more if that is needed to go on."""
 _LOOK_AGAIN = 30.0
-
-Made = tuple[bytes | bytearray, bytes]
-"""A complete pack, and the table at its end."""
 
 
 class Shipper:
@@ -27,6 +25,7 @@ class Shipper:
         self.sent: list[Finished] = []
         """What is on the remote, in the order of completion."""
         self._remote, self._notes, self._held, self._progress = remote, notes, held, progress
+        self._spare: list[bytearray] = []
         self._pool = ThreadPoolExecutor(max(remote.jobs, 1))
         self._running: dict[Future[Finished], tuple[int, int]] = {}
 
@@ -48,15 +47,27 @@ class Shipper:
         self._held.keep()
         self._running[self._pool.submit(self._upload, make)] = (size, raw)
 
+    def buffer(self, size: int) -> bytearray:
+        """Memory for a pack of `size` bytes, used before where possible: new memory costs as much as to copy into it.
+
+        May be called by `make`, which returns a view of it.
+        """
+        with contextlib.suppress(IndexError):
+            spare = self._spare.pop()
+            if len(spare) >= size:
+                return spare
+        return bytearray(size)
+
     def drain(self) -> None:
         """Wait until all are on the remote. Raises what an upload raised."""
         while self._running:
             self._wait()
 
     def _upload(self, make: Callable[[], Made]) -> Finished:
-        data, tail = make()
-        done = finished(data, tail)
+        data, done = make()
         self._remote.put(keys.pack_key(done.id), data)
+        if isinstance(data, memoryview) and isinstance(data.obj, bytearray):
+            self._spare.append(data.obj)
         self._notes.add(done)
         return done
 
