@@ -120,7 +120,6 @@ OTHER_TOOLS: dict[str, str] = {
     "sync": "axil pull, then axil push",
     "download": "axil fetch EXP, or axil get EXP:PATH",
     "cat": "axil get EXP:PATH",
-    "import": "axil get EXP:PATH",
     "exp push": "axil push EXP",
     "exp pull": "axil fetch EXP",
     "remotes": "axil remote list",

@@ -25,11 +25,15 @@ def load_remotes(root: str, file: ProjectFile, git: Git) -> dict[str, dict[str, 
 
 
 def _of_branches(git: Git) -> dict[str, dict[str, Any]]:
-    tips = git.lines(
-        "for-each-ref", f"--count={_BRANCHES}", "--sort=-committerdate", "--format=%(objectname)",
+    """Remotes that another commit than the current one names."""
+    lines = git.lines(
+        "for-each-ref", f"--count={_BRANCHES}", "--sort=-committerdate", "--format=%(objectname)%(HEAD)",
         "refs/heads/", "refs/remotes/",
     )  # fmt: skip
-    for data in read_blobs(git, [f"{tip}:{project.FILE}" for tip in dict.fromkeys(tips)]):
+    # What the current branch has named before was taken out on purpose.
+    here = {line[:-1] for line in lines if line.endswith("*")}
+    tips = [tip for tip in dict.fromkeys(line.rstrip(" *") for line in lines) if tip not in here]
+    for data in read_blobs(git, [f"{tip}:{project.FILE}" for tip in tips]):
         try:
             if data and (found := project.parse(data.decode("utf-8")).remotes):
                 return found

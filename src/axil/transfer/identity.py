@@ -30,12 +30,11 @@ def identify(catalog: Catalog) -> Format | None:
     Raises what the remote raises, and `AxilError` if this axil cannot use it.
     """
     try:
-        data = catalog.remote.get(keys.FORMAT)
+        data, found = _ask(catalog)
     except Absent:
         if os.path.isdir(catalog.folder):
             catalog.reset()
         return None
-    found = sharing.decode_format(data, f"{catalog.remote.url}: {keys.FORMAT}")
     before = noted(catalog)
     if before != found:
         if before is None or before.id != found.id:
@@ -43,6 +42,17 @@ def identify(catalog: Catalog) -> Format | None:
         os.makedirs(catalog.folder, exist_ok=True)
         write_atomic(os.path.join(catalog.folder, _NAME), data, sync=False)
     return found
+
+
+def _ask(catalog: Catalog) -> tuple[bytes, Format]:
+    """The object `format` and what it says; what makes no sense is asked for once more, in case it came damaged."""
+    source = f"{catalog.remote.url}: {keys.FORMAT}"
+    data = catalog.remote.get(keys.FORMAT)
+    try:
+        return data, sharing.decode_format(data, source)
+    except AxilError:
+        data = catalog.remote.get(keys.FORMAT)
+        return data, sharing.decode_format(data, source)
 
 
 def settle(catalog: Catalog, new_id: Callable[[], str]) -> Format:

@@ -96,7 +96,7 @@ def test_rows_are_on_disk_within_a_second_while_the_script_is_busy_elsewhere(scr
         "import axil, os, time\naxil.log(loss=1)\npath = os.environ['AXIL_RUN_DIR'] + '/series.jsonl'\n"
         "end = time.monotonic() + 20\n"
         "while not os.path.exists(path) and time.monotonic() < end: time.sleep(0.01)\n"
-        "print(20 - (end - time.monotonic()))\nos._exit(0)"
+        "print(20 - (end - time.monotonic()), flush=True)\nos._exit(0)"
     )
     done, lines = script(code)
     assert len(lines) == 1
