@@ -95,8 +95,14 @@ def push(
     if parcel.needed.items:
         with storage_of(project, parcel, remote) as opened:
             storage = opened.name
-            missing = _missing(project, opened, parcel.needed, force)
-            objects, size = _objects(project, opened, parcel, missing, host, pid, progress)
+            try:
+                objects, size = _objects(project, opened, parcel, (), host, pid, progress)
+            except NotFound:
+                # Nothing was sent. What is missing and who needs it takes a look of its own, for this case alone.
+                missing = _missing(project, opened, parcel.needed, force)
+                if not missing:
+                    raise
+                objects, size = _objects(project, opened, parcel, missing, host, pid, progress)
     try:
         sent = exchange.send(project, parcel.git, parcel.refs, force=force, there=there, progress=progress)
     except AxilError as error:
