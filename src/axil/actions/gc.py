@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable
 
 from axil.actions.delete import DELETED
@@ -9,6 +11,7 @@ from axil.actions.lost import adopt
 from axil.actions.moving import refuse_during_run
 from axil.actions.roots import roots
 from axil.actions.switch import SAVED
+from axil.base.clutter import TEMPORARY_PREFIX
 from axil.base.ids import is_id, milliseconds
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -64,6 +67,7 @@ def collect(
     exist nowhere else. Raises `Blocked`, listing them, without it, and whenever something cannot be read.
     """
     from axil.store import collect as collector
+    from axil.store.temporary import abandoned
     from axil.store.trash import empty_trash, list_trash
 
     if not dry_run:
@@ -88,8 +92,23 @@ def collect(
     # From here on things move: first what nobody can name any more, then the objects.
     update_refs(project.git, [(ref, None, commit) for ref, commit in expired.items()])
     emptied = sum(one.bytes for one in empty_trash(project.store.root, now - KEEP_DAYS * DAY))
-    done = collector.execute(project.store, plan, now) if plan.packs or plan.files else None
+    _remove_leftovers(project.home, now - grace)
+    # A killed process may have left its folder though all that is stored is needed.
+    some = plan.packs or plan.files or list(abandoned(project.store.root, now))
+    done = collector.execute(project.store, plan, now) if some else None
     return _answer(plan, lost, expired, emptied, done.trash if done else "")
+
+
+def _remove_leftovers(home: str, before: float) -> None:
+    """Unlink half-written files, older than `before`, of axil's own folder; the store looks after itself."""
+    for folder, folders, names in os.walk(home):
+        if folder == home and "store" in folders:
+            folders.remove("store")
+        for name in names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                if name.startswith(TEMPORARY_PREFIX) and os.lstat(path).st_mtime < before:
+                    os.unlink(path)
 
 
 def _answer(plan: CollectPlan, lost: tuple[Lost, ...], expired: dict[str, str], emptied: int, trash: str) -> Collection:

@@ -14,6 +14,9 @@ from collections.abc import Iterator, Sequence
 TEMPORARY = ".axil-part-"
 """How the names of half-written files start; no part of a key starts with a dot, so they are never listed."""
 
+LEFT = 86400.0
+"""Seconds after its last byte from which a half-written file counts as left by a writer that was killed."""
+
 MODE = 0o666
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -24,12 +27,20 @@ class Files:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._tidy = set()  # type: set[str]
 
     def put(self, key: str, data: "bytes | bytearray | memoryview") -> None:
-        """Write a temporary file, sync it, rename it to its name, sync the folder."""
+        """Write a temporary file, sync it, rename it to its name, sync the folder.
+
+        The first one that is put into a folder also removes what writers that were killed long ago left there.
+        """
         with self._folder_of(key, True) as (folder, name), _temporary(folder, data) as temporary:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
+            above = key.rpartition("/")[0]
+            if above not in self._tidy:
+                self._tidy.add(above)
+                _remove_leftovers(folder, name)
 
     def create(self, key: str, data: "bytes | bytearray | memoryview") -> bool:
         """Like `put`, by a hard link, which fails if the name is taken: then False."""
@@ -185,6 +196,16 @@ def _temporary(folder: int, data: "bytes | bytearray | memoryview") -> "Iterator
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=folder)
+
+
+def _remove_leftovers(folder: int, new: str) -> None:
+    """Unlink half-written files of `folder` that are a day older than its file `new`: both times are of one clock."""
+    with contextlib.suppress(OSError):
+        now = os.stat(new, dir_fd=folder, follow_symlinks=False).st_mtime
+        for name in os.listdir(folder):
+            info = _look(folder, name) if name.startswith(TEMPORARY) else None
+            if info is not None and stat.S_ISREG(info.st_mode) and now - info.st_mtime > LEFT:
+                os.unlink(name, dir_fd=folder)
 
 
 def _rename_new(folder: int, temporary: str, name: str) -> bool:

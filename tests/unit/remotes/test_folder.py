@@ -50,6 +50,21 @@ def noted(name, act, calls):
     return do
 
 
+def test_leftovers_of_killed_writers_go_a_day_later(remote, tmp_path):
+    remote.put("p/a", b"1")
+    old, young = (tmp_path / "remote/p" / f"{files.TEMPORARY}{number}-00" for number in (1, 2))
+    for path in (old, young, tmp_path / "remote/p/other"):
+        path.write_bytes(b"half")
+    now = old.stat().st_mtime
+    os.utime(old, (now, now - files.LEFT - 60))
+    os.utime(tmp_path / "remote/p/other", (now, now - files.LEFT - 60))
+    (tmp_path / "remote/p" / f"{files.TEMPORARY}folder").mkdir()
+    Folder(str(tmp_path / "remote")).put("p/b", b"2")
+    assert not old.exists()
+    assert young.exists()
+    assert sorted(found.key for found in remote.list("")) == ["p/a", "p/b", "p/other"]
+
+
 def test_leftovers_of_killed_writers_are_not_listed(remote, tmp_path):
     assert files.TEMPORARY == TEMPORARY_PREFIX
     remote.put("p/a", b"1")
