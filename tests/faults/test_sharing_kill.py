@@ -182,7 +182,7 @@ def test_prune(stage: Stage) -> None:
             stage.restorable()
         assert kept(stage, "condemned") == kept(stage, "leases") == 0
         assert kept(stage, "roots") == 2
-        assert sum(stage.place.packs().values()) < 200_000
+        assert sum(size for name, size in stage.place.packs().items() if not name.startswith(".")) < 200_000
 
 
 def kept(stage: Stage, kind: str) -> int:

@@ -100,10 +100,10 @@ def collect(
 
 
 def _remove_leftovers(home: str, before: float) -> None:
-    """Unlink half-written files, older than `before`, of axil's own folder; the store looks after itself."""
+    """Unlink half-written files, older than `before`, of axil's own folder; those of the store have their own place."""
     for folder, folders, names in os.walk(home):
-        if folder == home and "store" in folders:
-            folders.remove("store")
+        if folder == os.path.join(home, "store"):
+            folders.clear()
         for name in names:
             path = os.path.join(folder, name)
             with contextlib.suppress(OSError):
