@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -213,6 +214,22 @@ def test_a_bug_shows_its_traceback_and_asks_for_a_report(axil, acting):
     assert "ZeroDivisionError: oh" in err
     assert err.splitlines()[-1].startswith("this is a bug in axil: please report it")
     assert __version__ in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_a_disk_that_refuses_is_no_bug(axil, acting, number):
+    acting(raising(OSError(number, os.strerror(number), "/a/file")))
+    err = axil("verify", code=1).err
+    assert "Traceback" not in err and "bug" not in err
+    assert "disk" in err and f"/a/file: {os.strerror(number)}" in err
+    acting(raising(FileNotFoundError(errno.ENOENT, "oh")))
+    assert "this is a bug" in axil("verify", code=1).err
+
+
+def test_errors_have_no_colours_of_others(axil, acting):
+    acting(raising(BadInput("no \x1b[31mfile", "\x1b[8mhidden\nlines", "\x1b[5mblink")))
+    said = axil("verify", code=1).err
+    assert "\x1b" not in said and "hidden\n  lines" in said
 
 
 def test_ctrl_c_is_130(axil, acting):

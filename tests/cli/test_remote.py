@@ -114,6 +114,18 @@ def test_check_finds_what_is_wrong_and_repair_mends_indexes(ann, place):
     assert "damaged" in ann.axil("remote", "check", "--data", code=1).out
 
 
+def test_check_goes_on_past_a_damaged_index(ann, place):
+    for index in (ann.path / ".git/axil/remotes").rglob("index/*"):
+        index.unlink()
+    (index,) = (place.store / "index").iterdir()
+    index.write_bytes(index.read_bytes()[:-1])
+    said = ann.axil("remote", "check", "--json", code=1).json
+    assert [fault["key"] for fault in said["report"]["faults"]] == [f"index/{index.name}"]
+    assert said["report"]["missing"]
+    ann.axil("remote", "repair")
+    ann.axil("remote", "check", "--restore")
+
+
 def test_a_remote_that_can_only_be_read(ann, place):
     ann.axil("run", "-q", "--set", "lr=0.3")
     before = place.branch("main")

@@ -41,15 +41,19 @@ CHANGES = frozenset(
     | {"os.posix_spawn", "subprocess.Popen"}
 )
 VERBS = ("put", "create", "get", "stat", "list", "delete")
+Prepare = Callable[[], Callable[[], object]]
+"""Called in the process before the command; what it gives is called afterwards and tells the count of steps."""
 _REAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 class Ended(NamedTuple):
-    """How a command came to its end: `code` is None if it was killed; `steps` counts those that it would do."""
+    """How a command came to its end: `code` is None if it was killed; `steps` counts those that it did."""
 
     code: int | None
     said: str
     steps: int
+    verb: str = ""
+    """What the remote was asked for when it failed first."""
 
 
 class Steps:
@@ -67,8 +71,8 @@ class Steps:
             return self.count - 1 == self.limit
 
 
-def run(person: Person, words: Sequence[str], prepare: Callable[[], Callable[[], int]] = lambda: lambda: 0) -> Ended:
-    """`axil WORDS` in a process of its own, where `prepare` is called first; what that gives tells the steps."""
+def run(person: Person, words: Sequence[str], prepare: Prepare) -> Ended:
+    """`axil WORDS` in a process of its own, where `prepare` is called first."""
     log = person.path.parent / "log"
     child = os.fork()
     if not child:
@@ -85,11 +89,11 @@ def run(person: Person, words: Sequence[str], prepare: Callable[[], Callable[[],
         os._exit(99)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     said = log.read_text(errors="replace")
-    steps = int((log.parent / "steps").read_text()) if code != KILLED else -1
-    return Ended(None if code == KILLED else code, said, steps)
+    steps, _, verb = (log.parent / "steps").read_text().partition(" ") if code != KILLED else ("-1", "", "")
+    return Ended(None if code == KILLED else code, said, int(steps), verb)
 
 
-def _work(person: Person, words: Sequence[str], prepare: Callable[[], Callable[[], int]], log: str) -> None:
+def _work(person: Person, words: Sequence[str], prepare: Prepare, log: str) -> None:
     code = 98
     try:
         os.environ.clear()
@@ -106,10 +110,10 @@ def _work(person: Person, words: Sequence[str], prepare: Callable[[], Callable[[
         os._exit(code)
 
 
-def killing(limit: int) -> Callable[[], Callable[[], int]]:
+def killing(limit: int) -> Prepare:
     """Ends the process, without any cleanup, at the step `limit`; a write gets half through."""
 
-    def prepare() -> Callable[[], int]:
+    def prepare() -> Callable[[], object]:
         on = [True]
         steps = Steps(limit)
 
@@ -134,7 +138,7 @@ def killing(limit: int) -> Callable[[], Callable[[], int]]:
             setattr(Folder, verb, _counted(getattr(Folder, verb), step))
         sys.addaudithook(hook)
 
-        def told() -> int:
+        def told() -> object:
             on[0] = False
             return steps.count
 
@@ -151,10 +155,10 @@ def _counted(real: Callable[..., Any], step: Callable[[], None]) -> Callable[...
     return call
 
 
-def failing(limit: int, names: Sequence[str], code: int) -> Callable[[], Callable[[], int]]:
+def failing(limit: int, names: Sequence[str], code: int) -> Prepare:
     """The call number `limit` of those of `os` named `names`, pipes left out, fails with the error `code`."""
 
-    def prepare() -> Callable[[], int]:
+    def prepare() -> Callable[[], object]:
         steps = Steps(limit)
         for name in names:
             setattr(os, name, _failing(getattr(os, name), name, steps, code))
@@ -175,10 +179,10 @@ def _failing(real: Callable[..., Any], name: str, steps: Steps, code: int) -> Ca
     return call
 
 
-def faulty(plan: dict[int, Fault], lag: int = 0) -> Callable[[], Callable[[], int]]:
+def faulty(plan: dict[int, Fault], lag: int = 0) -> Prepare:
     """The storage remote does what `plan` says, one request at a time; they are tried again without waiting."""
 
-    def prepare() -> Callable[[], int]:
+    def prepare() -> Callable[[], object]:
         made: list[Faulty] = []
 
         def opened(name: str, settings: Mapping[str, Any], world: World) -> Remote:
@@ -187,7 +191,13 @@ def faulty(plan: dict[int, Fault], lag: int = 0) -> Callable[[], Callable[[], in
             return Retry(Limit(made[0]), world.clock, lambda seconds: None, world.random)
 
         opening.open_remote = opened
-        return lambda: len(made[0].operations)
+
+        def told() -> object:
+            done = made[0].operations
+            first = min(plan, default=len(done))
+            return f"{len(done)} {done[first].verb if first < len(done) else ''}"
+
+        return told
 
     return prepare
 

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 from axil.cli.face import Face, to_json
 from axil.errors import AxilError, UsageError
 
 REPORT = "this is a bug in axil: please report it with the lines above"
+
+
+_DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is full",
+    errno.EIO: "the disk does not work",
+    errno.EROFS: "the disk can only be read",
+}
+
+
+def expected(error: Exception) -> AxilError | None:
+    """`error` as one to tell: axil's own, and a disk that refuses, which may happen anywhere; None for a bug."""
+    if isinstance(error, AxilError):
+        return error
+    if isinstance(error, OSError) and error.errno in _DISK:
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check the disk"
+        return AxilError(
+            _DISK[error.errno], f"{where}{error.strerror}", f"{hint}, then give the same command again: it goes on"
+        )
+    return None
 
 
 def report(error: AxilError, face: Face) -> None:
@@ -20,14 +42,14 @@ def report(error: AxilError, face: Face) -> None:
             fields["paths"] = paths
         face.err.write(to_json({"error": fields}) + "\n")
         return
-    from axil.cli.style import clean
+    from axil.cli.style import plain
 
     style = face.error_style
-    face.err.write(style.red(style.bold("error: ")) + style.bold(clean(error.what)) + "\n")
+    face.err.write(style.red(style.bold("error: ")) + style.bold(plain(error.what)) + "\n")
     if error.why:
-        face.err.write(_indented(clean(error.why), "  ") + "\n")
+        face.err.write(_indented(plain(error.why), "  ") + "\n")
     if error.hint:
-        face.err.write(style.cyan("hint: ") + _indented(clean(error.hint), "      ").lstrip() + "\n")
+        face.err.write(style.cyan("hint: ") + _indented(plain(error.hint), "      ").lstrip() + "\n")
 
 
 def _indented(text: str, indent: str) -> str:

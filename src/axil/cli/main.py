@@ -63,8 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(words: list[str]) -> int:
     """Run the command in `words` with every error told."""
-    from axil.cli.face import Face, OutputClosed
-    from axil.errors import AxilError
+    from axil.cli.face import OutputClosed
 
     face = None
     before = _where()
@@ -83,22 +82,26 @@ def _guarded(words: list[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped\n")
         return INTERRUPTED
-    except AxilError as error:
-        from axil.cli.errors import report
-
-        if face is not None and face.verbose:
-            _traceback()
-        report(error, face or Face(cwd=os.sep))
-        return error.exit_code
-    except Exception:
-        from axil.cli.errors import REPORT
-
-        _traceback()
-        sys.stderr.write(f"{REPORT} (axil {_version()}, python {sys.version.split()[0]}, {sys.platform})\n")
-        return 1
+    except Exception as error:
+        return _failed(error, face)
     finally:
         if before and face is not None and _where() != before:
             os.chdir(before)
+
+
+def _failed(error: Exception, face: Face | None) -> int:
+    """Tell an error that is being handled; the exit code."""
+    from axil.cli.errors import REPORT, expected, report
+    from axil.cli.face import Face
+
+    told = expected(error)
+    if told is None or (face is not None and face.verbose):
+        _traceback()
+    if told is None:
+        sys.stderr.write(f"{REPORT} (axil {_version()}, python {sys.version.split()[0]}, {sys.platform})\n")
+        return 1
+    report(told, face or Face(cwd=os.sep))
+    return told.exit_code
 
 
 def _early_face(words: list[str]) -> Face:

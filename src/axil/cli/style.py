@@ -36,6 +36,11 @@ def safe(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def plain(text: str) -> str:
+    """`text` for a terminal, in which nothing but tabs and line ends has an effect: not even colours."""
+    return text if text.isprintable() else text.translate(_VISIBLE)
+
+
 def clean(text: str) -> str:
     """`text` for a terminal: colours, tabs and line ends pass, every other control character is made visible."""
     if text.isprintable():

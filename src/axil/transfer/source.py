@@ -9,6 +9,7 @@ from axil.errors import Damaged, NotFound
 from axil.formats.index import Place
 from axil.formats.pack import RECIPE
 from axil.remotes.base import Remote
+from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.identity import identify
 from axil.transfer.lookup import places
@@ -18,7 +19,8 @@ from axil.transfer.ranges import Answer, Entry, Failure, Span, read, read_all, s
 class Source:
     """What one fetch or check knows of its remote."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, broken: dict[str, Damaged] | None = None) -> None:
+        """`broken` takes what is damaged among the indexes and the like, by key, and lets the rest go on."""
         self.catalog = catalog
         self.remote = catalog.remote
         self.absent: set[Oid] = set()
@@ -30,6 +32,7 @@ class Source:
         self._avoid: set[Oid] = set()
         """Packs that are gone, or gave wrong bytes twice."""
         self._refreshed = False
+        self._broken = broken
 
     @property
     def avoid(self) -> frozenset[Oid]:
@@ -55,8 +58,13 @@ class Source:
         if self._refreshed:
             return False
         self._refreshed = True
-        identify(self.catalog)
-        self.catalog.refresh()
+        try:
+            identify(self.catalog)
+        except Damaged as error:
+            if self._broken is None:
+                raise
+            self._broken[keys.FORMAT] = error
+        self.catalog.refresh(self._broken)
         return True
 
     def entries(

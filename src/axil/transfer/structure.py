@@ -27,20 +27,19 @@ class Structure:
         self.faults: list[Fault] = []
         self.packs: dict[Oid, PackInfo] = {}
         """The packs that an index names and that are there, as long as they must be."""
-        self.source = Source(catalog)
+        self._broken: dict[str, Damaged] = {}
+        self.source = Source(catalog, self._broken)
         self._parents: dict[Oid, str] = {}
         self._orphans: list[str] = []
         self._roots = self._objects = 0
 
     def check(self, extra: Iterable[Oid]) -> None:
         """Roots → directories → recipes → index → packs. `extra` are needed besides what roots name."""
-        broken: dict[str, Damaged] = {}
         try:
             identify(self.catalog)
         except Damaged as error:
-            broken[keys.FORMAT] = error
-        self.catalog.refresh(broken)
-        self.faults += (Fault(key, "", error.why) for key, error in broken.items())
+            self._broken[keys.FORMAT] = error
+        self.catalog.refresh(self._broken)
         self._compare_packs()
         self.source.give_up_on(self.catalog.packs().keys() - self.packs.keys())
         needed = self._read_roots()
@@ -51,12 +50,13 @@ class Structure:
 
     def report(self, checked: int, unchecked: int) -> CheckReport:
         """What was found."""
+        broken = [Fault(key, "", error.why) for key, error in self._broken.items()]
         for oid, failure in sorted(self.source.damaged.items()):
             self.faults.append(Fault(keys.pack_key(failure.place.pack), oid.hex(), failure.why))
         absent = sorted(self.source.absent)
         missing = tuple(Missing(oid.hex(), self._parents.get(oid, "")) for oid in absent)
         return CheckReport(
-            tuple(dict.fromkeys(self.faults)),
+            tuple(dict.fromkeys([*broken, *self.faults])),
             missing,
             self._roots,
             self._objects,
