@@ -61,6 +61,10 @@ _MOVED = re.compile(
 )
 
 
+_MET = re.compile(r"cannot lock ref|unable to update local ref")
+_FETCHES = 10
+
+
 def remotes(git: Git) -> dict[str, str]:
     """Name -> url (without credentials) of the git remotes of this clone."""
     result = git.call("config", "-z", "--get-regexp", r"^remote\..*\.url$")
@@ -110,9 +114,7 @@ def fetch(
     """Fetch `refspecs` and nothing else; with `prune`, refs here that they no longer give go."""
     how = ("--prune",) if prune else ()
     args = ("fetch", "--progress", "--no-tags", "--no-auto-gc", *how, "--", no_option(remote), *refspecs)
-    result, _ = _talk(git, args, progress, ask)
-    if result.code:
-        raise trouble(git, remote, args, result)
+    _fetch(git, remote, args, progress, ask)
 
 
 def fetch_configured(
@@ -121,9 +123,18 @@ def fetch_configured(
     """Fetch what the user's configuration says, tags included, and the refspecs `more`, with one connection."""
     options = [word for spec in more for word in ("-c", f"remote.{remote}.fetch={spec}")]
     args = (*options, "fetch", "--progress", "--", no_option(remote))
-    result, _ = _talk(git, args, progress, ask)
-    if result.code:
-        raise trouble(git, remote, ("fetch",), result)
+    _fetch(git, remote, args, progress, ask)
+
+
+def _fetch(git: Git, remote: str, args: tuple[str, ...], progress: Progress, ask: bool) -> None:
+    """Fetch, and again where another fetch moved the same refs at the same moment: each time less is left to do."""
+    for _ in range(_FETCHES):
+        result, _words = _talk(git, args, progress, ask)
+        if not result.code:
+            return
+        if not _MET.search(result.err):
+            break
+    raise trouble(git, remote, ("fetch",), result)
 
 
 def push(

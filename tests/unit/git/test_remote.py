@@ -100,6 +100,25 @@ def test_fetch_of_refspecs_and_as_configured(pair, make_repo):
     assert there.run("rev-parse", "origin/main") == tip
 
 
+def test_a_fetch_that_met_another_one_is_made_again(pair, monkeypatch):
+    repo, _ = pair
+    tip = repo.run("rev-parse", "HEAD")
+    remote.push(repo.git, "origin", [f"{tip}:refs/heads/main"])
+    lost = "error: cannot lock ref 'refs/x': is at 1 but expected 2"
+    answers = [lost, lost]
+    talk = remote._talk
+
+    def meets_another(*args):
+        return (Result(1, b"", answers.pop()), "") if answers else talk(*args)
+
+    monkeypatch.setattr(remote, "_talk", meets_another)
+    remote.fetch(repo.git, "origin", ["+refs/heads/main:refs/x"])
+    assert repo.run("rev-parse", "refs/x") == tip
+    answers += [lost] * 20
+    with pytest.raises(GitFailed, match="fetch"):
+        remote.fetch(repo.git, "origin", ["+refs/heads/main:refs/x"])
+
+
 def test_clone_brings_more_refs_and_goes_on_doing_so(pair, tmp_path):
     repo, hub = pair
     tip = repo.run("rev-parse", "HEAD")
