@@ -13,6 +13,7 @@ from axil.formats.sharing import Format
 from axil.remotes.base import Absent
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
+from axil.transfer.small import get_small
 
 _NAME = "format"
 
@@ -30,7 +31,7 @@ def identify(catalog: Catalog) -> Format | None:
     Raises what the remote raises, and `AxilError` if this axil cannot use it.
     """
     try:
-        data = catalog.remote.get(keys.FORMAT)
+        data = get_small(catalog.remote, keys.FORMAT)
     except Absent:
         if os.path.isdir(catalog.folder):
             catalog.reset()
