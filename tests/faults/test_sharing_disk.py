@@ -18,7 +18,7 @@ from axil.store.verify import verify
 
 CALLS = ("write", "pwrite", "fsync", "rename", "replace", "link", "mkdir", "makedirs")
 PRUNE = ("remote", "prune", "-f", "--drop-roots")
-MOST = 6
+MOST = 4
 """So many faults of each kind; all of them with AXIL_MODEL=long."""
 
 

@@ -119,7 +119,7 @@ def _look(project: Project) -> list[str]:
         return []
     try:
         with open_storage(project) as storage:
-            storage.catalog.refresh()
+            storage.refresh()
     except AxilError as error:
         return [error.what]
     return []

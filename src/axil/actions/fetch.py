@@ -70,7 +70,7 @@ def fetch(
         storage = storage_name(project, remote)
         try:
             with open_storage(project, storage) as opened:
-                opened.catalog.refresh()
+                opened.refresh()
         except AxilError as error:
             if names or everything:
                 raise

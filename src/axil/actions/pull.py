@@ -83,7 +83,7 @@ def _look(project: Project, remote: str) -> str:
     name = storage_name(project, remote)
     try:
         with open_storage(project, name) as storage:
-            storage.catalog.refresh()
+            storage.refresh()
     except AxilError as error:
         return error.what
     return ""

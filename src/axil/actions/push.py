@@ -177,7 +177,7 @@ def _missing(project: Project, storage: Storage, needed: Belongings, force: bool
 
 def unavailable(project: Project, storage: Storage, needed: Belongings) -> tuple[Belonging, ...]:
     """What of `needed` is neither here nor on the remote, as the remote is now."""
-    storage.catalog.refresh()
+    storage.refresh()
     not_there = storage.catalog.missing(needed.oids)
     return absent(project, needed.items, lacking(project, not_there, catalog=storage.catalog))
 

@@ -34,6 +34,13 @@ class Storage(NamedTuple):
     def __exit__(self, *_: object) -> None:
         self.remote.close()
 
+    def refresh(self) -> None:
+        """Learn what the remote has now. Raises `AxilError` too if it is one that this axil cannot read."""
+        from axil.transfer.identity import identify
+
+        identify(self.catalog)
+        self.catalog.refresh()
+
 
 def storage_settings(project: Project) -> Mapping[str, Mapping[str, Any]]:
     """Name -> settings of the storage remotes, this machine's own (axil.local.toml) included."""
@@ -190,7 +197,7 @@ def _bring_from(project: Project, storage: Storage, oids: set[Oid], trees_only: 
     store, catalog = project.store, storage.catalog
     plan = plan_fetch(store, catalog, oids)
     if plan.missing and not plan.objects:
-        catalog.refresh()
+        storage.refresh()
     if trees_only:
         fetch(store, catalog, oids, trees_only=True, progress=progress)
         return

@@ -175,7 +175,7 @@ def _needed(project: Project, storage: Storage, source: str, progress: Progress)
             "\n".join(problems[:20]),
             "axil verify tells more; mend these first",
         )
-    storage.catalog.refresh()
+    storage.refresh()
     return named - storage.catalog.missing(named)
 
 

@@ -21,6 +21,7 @@ from axil.formats.index import Index, PackInfo, Place
 from axil.formats.sharing import Condemned
 from axil.remotes.base import Absent, Remote
 from axil.transfer import keys
+from axil.transfer.small import get_small
 
 _HASH_ON_LOAD = 64 << 20
 _SEARCH = 16
@@ -29,6 +30,10 @@ _SEARCH = 16
 
 def _cut(joined: bytes) -> list[Oid]:
     return [joined[at : at + OID_SIZE] for at in range(0, len(joined), OID_SIZE)]
+
+
+_LARGEST = 256 << 20
+"""An index has at most 51 MB of entries, and what it says of packs and other indexes besides."""
 
 
 @contextlib.contextmanager
@@ -103,20 +108,22 @@ class Catalog:
         for name in listed - self.condemned.keys():
             key = keys.CONDEMNED + name
             with contextlib.suppress(Absent), _noting(broken, key):
-                self.condemned[name] = sharing.decode_condemned(self.remote.get(key), f"{self.remote.url}: {key}")
+                self.condemned[name] = sharing.decode_condemned(
+                    get_small(self.remote, key), f"{self.remote.url}: {key}"
+                )
         self.condemned = {name: self.condemned[name] for name in sorted(self.condemned.keys() & listed)}
 
     def _fetch(self, broken: dict[str, Damaged] | None, oid: Oid) -> bytes | None:
         """The bytes of an index; None if it is gone meanwhile, because another one has its place."""
         key = keys.index_key(oid)
-        for _ in range(2):
-            try:
-                data = self.remote.get(key)
-            except Absent:
-                return None
-            if hash_bytes(data) == oid:
-                return data
         with _noting(broken, key):
+            for _ in range(2):
+                try:
+                    data = get_small(self.remote, key, _LARGEST)
+                except Absent:
+                    return None
+                if hash_bytes(data) == oid:
+                    return data
             raise Damaged(
                 f"{self.remote.url}: {key} is damaged",
                 "its bytes do not match its name",

@@ -13,6 +13,7 @@ from axil.formats.sharing import Format
 from axil.remotes.base import Absent
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
+from axil.transfer.small import get_small
 
 _NAME = "format"
 
@@ -47,11 +48,11 @@ def identify(catalog: Catalog) -> Format | None:
 def _ask(catalog: Catalog) -> tuple[bytes, Format]:
     """The object `format` and what it says; what makes no sense is asked for once more, in case it came damaged."""
     source = f"{catalog.remote.url}: {keys.FORMAT}"
-    data = catalog.remote.get(keys.FORMAT)
+    data = get_small(catalog.remote, keys.FORMAT)
     try:
         return data, sharing.decode_format(data, source)
     except AxilError:
-        data = catalog.remote.get(keys.FORMAT)
+        data = get_small(catalog.remote, keys.FORMAT)
         return data, sharing.decode_format(data, source)
 
 

@@ -14,6 +14,7 @@ from axil.formats import sharing
 from axil.formats.sharing import Kind, Lease
 from axil.remotes.base import Absent, Remote, Stat, Unreachable
 from axil.transfer import keys
+from axil.transfer.small import get_small
 
 RENEW = 5 * 60.0
 """A lease is written again after this many seconds."""
@@ -89,7 +90,7 @@ def living(remote: Remote, now_written: float) -> list[tuple[Stat, Lease]]:
         if name is None or now_written - stat.written >= ALIVE:
             continue
         try:
-            lease = sharing.decode_lease(remote.get(stat.key), f"{remote.url}: {stat.key}")
+            lease = sharing.decode_lease(get_small(remote, stat.key), f"{remote.url}: {stat.key}")
         except Absent:
             continue
         except Damaged:

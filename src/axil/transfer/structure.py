@@ -15,6 +15,7 @@ from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.findings import CheckReport, Fault, Missing
 from axil.transfer.identity import identify
+from axil.transfer.small import get_small
 from axil.transfer.source import Source
 from axil.transfer.walk import Walk
 
@@ -93,7 +94,7 @@ class Structure:
             if keys.ulid_of(key, keys.ROOTS) is None:
                 continue
             try:
-                root = sharing.decode_root(self.remote.get(key), f"{self.remote.url}: {key}")
+                root = sharing.decode_root(get_small(self.remote, key), f"{self.remote.url}: {key}")
             except Absent:
                 continue
             except Damaged as error:
