@@ -1,6 +1,6 @@
 """What a clone notes about its own pushes, beside its copies of a remote's indexes; all of it may be deleted.
 
-`uploads/` names packs that are on the remote and perhaps in no index yet; `pushed/` what is under which root.
+`uploads/` names packs that may be on the remote and in no index yet; `pushed/` what is under which root.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _MOST_ROOTS = 256
 
 
 class Uploads:
-    """The packs that pushes of this clone have put but not yet named in an index."""
+    """The packs that pushes of this clone have put, or were about to, but not yet named in an index."""
 
     def __init__(self, folder: str) -> None:
         self._folder = os.path.join(folder, "uploads")
 
     def add(self, done: Finished) -> None:
-        """Note a pack that has just been put. May be called on several threads."""
+        """Note a pack that is about to be put. May be called on several threads."""
         os.makedirs(self._folder, exist_ok=True)
         body = done.id + done.size.to_bytes(_SIZE, "little") + done.tail
         write_atomic(self._path(done.id), body + hash_bytes(body), sync=False)

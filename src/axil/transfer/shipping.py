@@ -65,10 +65,10 @@ class Shipper:
 
     def _upload(self, make: Callable[[], Made]) -> Finished:
         data, done = make()
+        self._notes.add(done)  # Before it is there: the next push finds it whenever this one is killed.
         self._remote.put(keys.pack_key(done.id), data)
         if isinstance(data, memoryview) and isinstance(data.obj, bytearray):
             self._spare.append(data.obj)
-        self._notes.add(done)
         return done
 
     def _wait(self) -> None:
