@@ -21,4 +21,17 @@ def adopt(project: Project) -> list[Run]:
         return []
     from axil.runs.lost import adopt_lost
 
-    return adopt_lost(project.runs_folder, project.journal, project.store, project.index, project.clock)
+    return adopt_lost(
+        project.runs_folder,
+        project.journal,
+        project.store,
+        project.index,
+        project.clock,
+        discard=lambda root: _discard(project, root),
+    )
+
+
+def _discard(project: Project, root: str) -> None:
+    from axil.runs.isolated import discard
+
+    discard(project.git, root)

@@ -142,10 +142,12 @@ def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
     found: list[Root] = []
     for run in rundir.ids(project.runs_folder):
         try:
-            state = rundir.RunDir(os.path.join(project.runs_folder, run)).state()
+            folder = rundir.RunDir(os.path.join(project.runs_folder, run))
+            spec, state = folder.spec(), folder.state()
         except AxilError as error:
             problems.append(f"run {run}: {error.what}: {error.why}")
             continue
+        found += [Root(bytes.fromhex(out.oid), f"run {run} {path}") for path, out in spec.data.items()]
         stages = [*state.stages.values(), *(state.run.stages if state.run else ())]
         for stage in stages:
             found += [

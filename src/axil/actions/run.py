@@ -58,7 +58,7 @@ def plan(
     project: Project, targets: Sequence[str] = (), *, assignments: Sequence[str] = (), force: bool = False
 ) -> tuple[StageStatus, ...]:
     """What `run` with the same arguments would do with each stage, and why; changes nothing."""
-    changes = _parse(assignments)
+    changes = parse_assignments(assignments)
     chosen = _planner(project, targets, parameters.edited(project, changes) if changes else None, force)
     return tuple(StageStatus(one.stage, one.action, one.reason, one.fetch) for one in chosen.plan_all(targets))
 
@@ -81,7 +81,7 @@ def run(
     A failing stage raises nothing: the run's state tells. Raises `BadInput` before anything runs if the pipeline or a
     parameter is wrong.
     """
-    changes = _parse(assignments)
+    changes = parse_assignments(assignments)
     if message:
         current(project, "axil run -m")
     adopted = tuple(one.id for one in adopt(project))
@@ -93,8 +93,8 @@ def run(
     author = name_in(stamp())
     ignore_outputs(lambda in_git: check_git(chosen.graph, in_git))
     # Everything that could be wrong has been looked at; from here on things change.
-    trace = _Trace(project, edit)
-    committed = _commit(project, trace, message) if message else ""
+    trace = Trace(project, edit)
+    committed = commit_all(project, trace, message) if message else ""
     left_out: list[tuple[str, int]] = []
 
     def begin() -> Callable[[], str]:
@@ -138,7 +138,7 @@ def _fetch(project: Project, wanted: Iterable[Pointer], progress: Progress) -> b
     return not bring(project, (one.oid for one in wanted), progress=progress)
 
 
-class _Trace:
+class Trace:
     """What a run changes besides its record, for `axil undo`: parameters, a commit, outputs.
 
     It is in the operation log before each change, and completed with what the run made at its end.
@@ -178,7 +178,8 @@ class _Trace:
             log(self._project, "run", Step(data=data, saved=kept))
 
 
-def _parse(assignments: Sequence[str]) -> list[Assignment]:
+def parse_assignments(assignments: Sequence[str]) -> list[Assignment]:
+    """`KEY=VALUE` texts as changes of parameters. Raises `BadInput` for one that is none."""
     if not assignments:
         return []
     from axil.formats.params import parse_assignment
@@ -190,20 +191,20 @@ def _planner(project: Project, targets: Sequence[str], edit: parameters.Edit | N
     """The planner of the work tree, with the parameters as `edit` will leave them."""
     known = pointers(project)
     whole = graph(project, known)
-    chosen = planner(project, known, whole=whole, force=_forced(whole, targets, force))
+    chosen = planner(project, known, whole=whole, force=forced(whole, targets, force))
     if edit:
         chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
     return chosen
 
 
-def _forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
+def forced(whole: Graph, targets: Sequence[str], force: bool) -> set[str]:
     """With `force`, the named stages run in any case; all stages if none is named."""
     if not force:
         return set()
     return set(targets) if targets else set(whole.stages)
 
 
-def _commit(project: Project, trace: _Trace, message: str) -> str:
+def commit_all(project: Project, trace: Trace, message: str) -> str:
     """Commit everything a snapshot would hold, with the user's hooks; "" if nothing had changed."""
     from axil.git.worktree import status
 
@@ -221,13 +222,13 @@ def _commit(project: Project, trace: _Trace, message: str) -> str:
 
 def _note_outputs(project: Project, outcome: Outcome, before: dict[str, Pointer]) -> tuple[DataMove, ...]:
     """Tell the index which outputs the work tree holds now; what changed, for the operation log."""
+    from axil.runs.outputs import pointer_of
+
     moves = []
     lost = {one.path: one.pointer for one in outcome.saved}
     for record in outcome.run.stages:
         for path, out in record.outs.items():
-            now = Pointer(
-                "tree" if out.kind == "tree" else "file", bytes.fromhex(out.oid), out.size, out.files, out.executable
-            )
+            now = pointer_of(out)
             moves.append((path, lost.get(path, before.get(path)), now))
             if before.get(path) != now:
                 project.index.set_tracked(path, now)

@@ -13,7 +13,7 @@ from axil.errors import Busy
 class FileLock:
     """A lock on the file `path`, made if it is missing; held by at most one process (or many, if `shared`).
 
-    Use as a context manager, or `acquire`/`release`. Not reentrant. Children do not inherit it.
+    Use as a context manager, or `acquire`/`release`. Not reentrant. Children inherit it only if they are given `fd`.
     """
 
     def __init__(self, path: str, *, shared: bool = False, timeout: float = 60.0, what: str = "") -> None:
@@ -22,6 +22,19 @@ class FileLock:
         self.what = what or path
         self._mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self._fd = -1
+
+    @classmethod
+    def inherited(cls, path: str, fd: int) -> FileLock:
+        """The lock that another process held on `path` and passed on with the open descriptor `fd`."""
+        lock = cls(path)
+        lock._fd = fd
+        os.set_inheritable(fd, False)
+        return lock
+
+    @property
+    def fd(self) -> int:
+        """The descriptor that holds the lock, to be inherited by a process that goes on with it; -1 if it is not held."""
+        return self._fd
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free now; says whether it was."""

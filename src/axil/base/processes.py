@@ -22,8 +22,15 @@ class Identity(NamedTuple):
     ticks: int
 
 
-def start(command: Sequence[str], cwd: str, env: Mapping[str, str], output: int) -> subprocess.Popen[bytes]:
-    """Start `command` as the leader of a new session: no input, stdout and stderr both to the descriptor `output`."""
+def start(
+    command: Sequence[str], cwd: str, env: Mapping[str, str], output: int, protect: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `command` as the leader of a new session: no input, stdout and stderr both to the descriptor `output`.
+
+    It cannot change what lies in the folders `protect`, where the kernel can enforce that.
+    """
+    if protect:
+        return _start_protected(command, cwd, env, output, protect)
     return subprocess.Popen(
         command,
         cwd=cwd,
@@ -33,6 +40,38 @@ def start(command: Sequence[str], cwd: str, env: Mapping[str, str], output: int)
         stderr=output,
         start_new_session=True,
     )
+
+
+def _start_protected(
+    command: Sequence[str], cwd: str, env: Mapping[str, str], output: int, protect: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    """`start` from a thread that restricts itself first: the command inherits that, this process stays as it is."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from axil.base import landlock
+
+    def restricted() -> subprocess.Popen[bytes]:
+        landlock.protect(protect)
+        return start(command, cwd, env, output)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(restricted).result()
+
+
+def start_detached(command: Sequence[str], cwd: str, env: Mapping[str, str], output: int, keep: Sequence[int]) -> int:
+    """Start `command` so that it outlives this process and its terminal; its pid. It inherits the descriptors `keep`."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=keep,
+        start_new_session=True,
+    )
+    process.returncode = 0  # Nobody here waits for it; without this, Python would complain that it still runs.
+    return process.pid
 
 
 Piped = subprocess.Popen[bytes]
@@ -54,6 +93,15 @@ def end_piped(process: Piped, patience: float) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def boot() -> str:
+    """What tells this start of the system from others; "" where that is not known."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def identity(pid: int) -> Identity | None:

@@ -62,6 +62,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", "help", "explain a command", "project"),
 )
 
+HIDDEN: tuple[Command, ...] = (Command("supervise", "supervise", "supervise a detached run", "project"),)
+"""What axil starts by itself; in no list."""
+
 OTHER_TOOLS: dict[str, str] = {
     "repro": "axil run",
     "reproduce": "axil run",
@@ -142,7 +145,7 @@ OTHER_TOOLS: dict[str, str] = {
 
 def find(name: str) -> Command | None:
     """The command called `name`."""
-    for command in COMMANDS:
+    for command in (*COMMANDS, *HIDDEN):
         if command.name == name:
             return command
     return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from axil.base.structs import msgspec
 from axil.errors import Damaged
-from axil.formats.record import Run, Scalar, StageRecord
+from axil.formats.record import Output, Run, Scalar, StageRecord
 
 VERSION = 1
 
@@ -35,6 +35,33 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Every path the run may write, to keep a second run of the same work tree from writing them too."""
     params: dict[str, Scalar | list[object] | dict[str, object]] = {}
     pid: int = 0
+    boot: str = ""
+    """Which start of the system `pid` and the processes belong to."""
+    source: str = ""
+    """Of an isolated run: the work tree it was asked for in; `root` is its own."""
+    data: dict[str, Output] = {}
+    """Of an isolated run: what was at paths that git does not keep, and is given to it."""
+    detached: bool = False
+    force: bool = False
+    jobs: int = 1
+    keep: bool = False
+    """The isolated work tree stays when the run is over."""
+    gpus: int = 0
+    """How many accelerators it waits for and has for itself."""
+
+
+class Supervised(msgspec.Struct, frozen=True, tag="supervised", tag_field="event"):
+    """A process of axil took charge of the run: its pid and start time in clock ticks since boot."""
+
+    pid: int
+    ticks: int
+
+
+class Admitted(msgspec.Struct, frozen=True, tag="admitted", tag_field="event"):
+    """The run waits no more: it began at `time` (seconds since the epoch), with these accelerators for itself."""
+
+    time: float
+    gpus: list[str] = []
 
 
 class Staged(msgspec.Struct, frozen=True, tag="stage", tag_field="event"):
@@ -57,7 +84,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
     run: Run
 
 
-Event = Staged | Started | Ended
+Event = Supervised | Admitted | Staged | Started | Ended
 
 
 class State(NamedTuple):
@@ -66,6 +93,8 @@ class State(NamedTuple):
     stages: dict[str, StageRecord]
     processes: dict[str, Started]
     run: Run | None
+    supervisor: Supervised | None = None
+    admitted: Admitted | None = None
 
 
 class Trace(NamedTuple):
@@ -109,7 +138,7 @@ def encode_event(event: Event) -> bytes:
 
 def fold(data: bytes) -> State:
     """The state a run reached. Lines that are no events (cut short, or of a newer axil) are passed over."""
-    run = None
+    run = supervisor = admitted = None
     stages: dict[str, StageRecord] = {}
     processes: dict[str, Started] = {}
     for line in data.split(b"\n"):
@@ -121,9 +150,13 @@ def fold(data: bytes) -> State:
             stages[event.record.name] = event.record
         elif isinstance(event, Started):
             processes[event.stage] = event
+        elif isinstance(event, Supervised):
+            supervisor = event
+        elif isinstance(event, Admitted):
+            admitted = event
         else:
             run = event.run
-    return State(stages, processes, run)
+    return State(stages, processes, run, supervisor, admitted)
 
 
 def parse_trace(data: bytes) -> Trace | None:

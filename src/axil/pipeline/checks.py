@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from axil.errors import BadInput
 from axil.formats.params import select
@@ -15,11 +15,14 @@ from axil.pipeline.graph import Graph, covering
 from axil.pipeline.load import Params
 
 
-def check_stage(root: str, graph: Graph, stage: Stage, params: Params) -> None:
-    """Raises `BadInput` if a dependency that no stage makes, a parameter or the work folder of `stage` is missing."""
+def check_stage(root: str, graph: Graph, stage: Stage, params: Params, given: Collection[str] = ()) -> None:
+    """Raises `BadInput` if a dependency that no stage makes, a parameter or the work folder of `stage` is missing.
+
+    What lies at or below one of `given` need not be there yet.
+    """
     for dep in stage.deps:
         # A folder that only ever holds outputs need not be there yet, so any output in it is enough.
-        if not graph.sources(dep) and not os.path.exists(os.path.join(root, dep)):
+        if not graph.sources(dep) and not covering(dep, given) and not os.path.exists(os.path.join(root, dep)):
             raise missing_dep(root, graph, stage, dep)
     if stage.params:
         _, missing = select(params.flat, stage.params)

@@ -87,7 +87,8 @@ class Planner:
 
     `environ` is where the values of `env` names are taken from; `environment` names the Python environment if it
     counts (`env.strict`), else "". `force` are stages that run in any case. `experiment` is the current branch.
-    `difference` tells what changed inside a dependency, for reasons. `elsewhere` knows of objects on remotes.
+    `difference` tells what changed inside a dependency, for reasons. `elsewhere` knows of objects on remotes. `given`
+    is what paths hold whatever the work tree says: content that is laid there only when something reads it.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Planner:
         sample: int = 0,
         difference: Difference | None = None,
         elsewhere: Elsewhere | None = None,
+        given: Made = {},  # noqa: B006 (never changed)
     ) -> None:
         self.root = root
         self.file = file
@@ -122,6 +124,7 @@ class Planner:
         self.sample = sample
         self.difference = difference
         self.elsewhere = elsewhere
+        self.given = given
         self.sources = Sources(root, index, index.clock)
         self.finder = Finder(root, self.sources)
         self._here: dict[str, Pointer | None] = {}
@@ -162,7 +165,7 @@ class Planner:
     def check(self, names: Iterable[str]) -> None:
         """Raises `BadInput` for the first of the stages `names` whose deps, params or cwd do not exist."""
         for name in names:
-            checks.check_stage(self.root, self.graph, self.graph.stages[name], self.params)
+            checks.check_stage(self.root, self.graph, self.graph.stages[name], self.params, self.given)
 
     def with_seen(self, name: str, inputs: StageInputs, seen: Iterable[str], started: float) -> StageInputs:
         """`inputs` of a stage that ran, completed by the project files `seen` at run time and all they import.
@@ -265,8 +268,9 @@ class Planner:
 
     def _dep(self, stage: Stage, dep: str, made: Made) -> Oid:
         """The oid of a dependency: of what its maker made, else of what the work tree holds."""
-        out = covering(dep, made)
-        found = self._below(made[out], dep[len(out) + 1 :]) if out is not None else self._oid(dep)
+        known = {**self.given, **made} if self.given else made
+        out = covering(dep, known)
+        found = self._below(known[out], dep[len(out) + 1 :]) if out is not None else self._oid(dep)
         if found is None:
             maker = covering(dep, self.graph.makers)
             raise checks.missing_dep(self.root, self.graph, stage, dep, self.graph.makers[maker] if maker else "")
@@ -290,6 +294,8 @@ class Planner:
         return found.oid if found else None
 
     def _content(self, path: str) -> Pointer | None:
+        if path in self.given:
+            return self.given[path]
         if path not in self._here:
             try:
                 self._here[path] = content_of(self.index, self.root, path)

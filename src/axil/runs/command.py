@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
@@ -48,8 +48,17 @@ Inbox = SimpleQueue[object]
 class Command:
     """A command under way; `Output` and at the end one `Exited` appear in `inbox`."""
 
-    def __init__(self, stage: str, cmd: str, cwd: str, env: Mapping[str, str], log: str, inbox: Inbox) -> None:
-        """Start it. Raises `OSError` if it cannot be started."""
+    def __init__(
+        self,
+        stage: str,
+        cmd: str,
+        cwd: str,
+        env: Mapping[str, str],
+        log: str,
+        inbox: Inbox,
+        protect: Sequence[str] = (),
+    ) -> None:
+        """Start it; it cannot change the folders `protect`. Raises `OSError` if it cannot be started."""
         self.stage = stage
         self._env = env
         self._inbox = inbox
@@ -57,7 +66,7 @@ class Command:
         try:
             self._pipe, end = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
             try:
-                self._process = processes.start([SHELL, "-c", cmd], cwd, env, end)
+                self._process = processes.start([SHELL, "-c", cmd], cwd, env, end, protect)
             except BaseException:
                 os.close(self._pipe)
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from axil.base.clock import Clock, system_clock
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -81,14 +81,31 @@ def execute(
     from axil.runs import rundir
 
     spec = _spec(handles, plan, request, tree())
-    folder = rundir.create(handles.runs, spec, _params(handles.planner.params.flat))
+    folder = rundir.create(handles.runs, spec, params_of(handles.planner.params.flat))
+    outputs = Outputs(handles.planner.root, handles.planner.index, handles.store, handles.progress)
     try:
-        return _run(handles, folder, spec, plan, jobs, grace)
+        outcome = carry_out(handles, folder, spec, plan, outputs, jobs=jobs, grace=grace)
+        folder.remove()
+        return outcome
     finally:
         folder.release()
 
 
-def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], jobs: int, grace: float) -> Outcome:
+def carry_out(
+    handles: Handles,
+    folder: RunDir,
+    spec: Spec,
+    plan: Sequence[Decision],
+    outputs: Outputs,
+    *,
+    protect: Sequence[str] = (),
+    jobs: int = 1,
+    grace: float = 10.0,
+) -> Outcome:
+    """Carry out `plan` in the run directory `folder` to the run's record in the journal; the caller removes the folder.
+
+    Commands cannot change the folders `protect`, where the kernel can enforce that. See `execute`.
+    """
     from axil.formats.runfiles import Ended
     from axil.runs import environment
     from axil.runs.finish import conclude, snapshots
@@ -97,8 +114,7 @@ def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], job
 
     planner, store, on_event = handles.planner, handles.store, handles.on_event
     on_event(RunStarted(spec.id, tuple(decision.stage for decision in plan), folder.path))
-    outputs = Outputs(planner.root, planner.index, store, handles.progress)
-    names = Names(folder.path, spec.id, spec.experiment, planner.root)
+    names = Names(folder.path, spec.id, spec.experiment, planner.root, tuple(protect))
     clock, fetch = handles.clock, handles.fetch
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
@@ -116,7 +132,6 @@ def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], job
         )
         folder.record(Ended(run))
         handles.journal.append([run], snapshots=snapshots(run))
-        folder.remove()
     on_event(RunEnded(run, True))
     return Outcome(run, True, tuple(scheduler.saved))
 
@@ -164,6 +179,7 @@ def _unrecorded(planner: Planner, plan: list[Decision], request: Request, now: f
 
 
 def _spec(handles: Handles, plan: list[Decision], request: Request, snapshot: str) -> Spec:
+    from axil.base.processes import boot
     from axil.formats.runfiles import Spec
 
     planner = handles.planner
@@ -181,10 +197,11 @@ def _spec(handles: Handles, plan: list[Decision], request: Request, snapshot: st
         outs=[path for decision in plan for path in planner.graph.stages[decision.stage].made],
         params=dict(planner.params.flat),
         pid=os.getpid(),
+        boot=boot(),
     )
 
 
-def _params(flat: Mapping[str, object]) -> bytes:
+def params_of(flat: Mapping[str, object]) -> bytes:
     """The parameters as `axil.params` reads them: nested again. A key that is also a table's name stays flat."""
     from axil.formats.runfiles import encode_params
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from axil.base.clock import Clock
@@ -23,10 +24,21 @@ GRACE = 5.0
 """Seconds that commands left behind get to end by themselves."""
 
 
+Discard = Callable[[str], object]
+
+
 def adopt_lost(
-    runs: str, journal: Journal, store: Store, cache: Cache, clock: Clock, grace: float = GRACE
+    runs: str,
+    journal: Journal,
+    store: Store,
+    cache: Cache,
+    clock: Clock,
+    grace: float = GRACE,
+    discard: Discard = lambda root: None,
 ) -> list[Run]:
     """Record every run in `runs` that nobody supervises any more; returns their records, already in the journal.
+
+    A detached run that has not begun is not lost: it goes on waiting. `discard` takes a run's own work tree away.
 
     Stages that had finished count in full, so their results are used by later runs. Commands still running are ended
     first. A run that had just ended gets the record it was about to get. Of several processes that try, one does it.
@@ -37,7 +49,7 @@ def adopt_lost(
         folder = rundir.take(runs, run)
         if folder is not None:
             try:
-                record = _adopt(folder, journal, store, cache, grace)
+                record = _adopt(folder, journal, store, cache, grace, discard)
                 if record is not None:
                     adopted.append(record)
             except Damaged:
@@ -49,16 +61,20 @@ def adopt_lost(
     return adopted
 
 
-def _adopt(folder: RunDir, journal: Journal, store: Store, cache: Cache, grace: float) -> Run | None:
-    """The record of one run, appended; None if the journal had it already."""
+def _adopt(folder: RunDir, journal: Journal, store: Store, cache: Cache, grace: float, discard: Discard) -> Run | None:
+    """The record of one run, appended; None if the journal had it already, or if the run still waits."""
     spec, state = folder.spec(), folder.state()
     run = state.run
     if run is None:
+        if spec.detached and state.admitted is None:
+            return None
         for name, process in state.processes.items():
             if state.stages[name].state == "lost":
                 _end(folder, process, grace)
         run = _record(folder, spec, folder.state(), store, cache)
     new = _append(journal, run)
+    if spec.source and not spec.keep:
+        discard(spec.root)
     folder.remove()
     return run if new else None
 

@@ -16,6 +16,7 @@ from axil.formats.pointer import Pointer
 from axil.formats.project import FILE, Stage
 
 if TYPE_CHECKING:
+    from axil.formats.record import Output
     from axil.store import Store
 
 
@@ -24,6 +25,12 @@ class SavedPath(NamedTuple):
 
     path: str
     pointer: Pointer
+
+
+def pointer_of(out: Output) -> Pointer:
+    """Content as it is in a record, as a pointer."""
+    kind = "tree" if out.kind == "tree" else "file"
+    return Pointer(kind, bytes.fromhex(out.oid), out.size, out.files, out.executable)
 
 
 class Outputs:

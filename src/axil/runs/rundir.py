@@ -81,6 +81,11 @@ class RunDir:
         except NotFound:
             return fold(b"")
 
+    @property
+    def lock_fd(self) -> int:
+        """The descriptor that holds the run's lock, for a process that goes on with the run; -1 if it is not held."""
+        return self._lock.fd if self._lock else -1
+
     def release(self) -> None:
         """Let the lock go and keep the folder, for an adopter to find."""
         self._close()
@@ -102,6 +107,12 @@ class RunDir:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def inherited(runs: str, run: str, fd: int) -> RunDir:
+    """The folder of a run whose lock another process took and passed on as the descriptor `fd`."""
+    path = os.path.join(runs, run)
+    return RunDir(path, FileLock.inherited(os.path.join(path, LOCK), fd))
 
 
 def create(runs: str, spec: Spec, params: bytes) -> RunDir:

@@ -180,6 +180,7 @@ class Scheduler:
                 stages.environment(self._planner.environ, self._names, name),
                 self._folder.log(name),
                 self.inbox,
+                self._names.protect,
             )
         except (AxilError, OSError) as error:
             self._refuse(record, error)

@@ -29,6 +29,8 @@ class Names(NamedTuple):
     run: str
     experiment: str
     root: str
+    protect: tuple[str, ...] = ()
+    """Folders it must not change, where the kernel can enforce that."""
 
 
 def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[str, str]:
@@ -118,7 +120,7 @@ def finished(
         key=keys.key(inputs),
         code=inputs.code,
         seen=seen,
-        outs={path: _output(pointer) for path, pointer in outs.items()},
+        outs={path: output(pointer) for path, pointer in outs.items()},
         metrics=metrics,
         seconds=ended - record.started,
         exit_code=exit_code,
@@ -171,7 +173,8 @@ def _record(stage: Stage, inputs: StageInputs | None, *, state: StageState, reas
     return msgspec.structs.replace(record, **rest)
 
 
-def _output(pointer: Pointer) -> Output:
+def output(pointer: Pointer) -> Output:
+    """Content as records keep it."""
     from axil.formats.record import Output
 
     return Output(pointer.kind, pointer.oid.hex(), pointer.size, pointer.files, pointer.executable)

@@ -11,7 +11,16 @@ import os
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
-from axil.cli.options import add_dry_run, add_force, add_jobs, add_json, add_message, add_set, add_stages
+from axil.cli.options import (
+    add_dry_run,
+    add_force,
+    add_jobs,
+    add_json,
+    add_message,
+    add_set,
+    add_stages,
+    natural,
+)
 from axil.cli.style import safe
 from axil.runs.events import (
     CurrentStage,
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
     from axil.actions.run import RunResult
     from axil.actions.status import StageStatus
+    from axil.actions.submit import Submitted
     from axil.cli.face import Face
     from axil.formats.record import Run, StageRecord
     from axil.runs.events import RunEvent
@@ -43,6 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_force(parser, "run the named stages (or all) even if nothing changed")
     add_set(parser)
     add_message(parser, "commit the changed code and parameters with this message, then run")
+    parser.add_argument("-d", "--detach", action="store_true", help="run in the background, in a work tree of its own")
+    parser.add_argument("--isolated", action="store_true", help="run in a work tree of its own, and wait for it")
+    parser.add_argument("--keep", action="store_true", help="leave that work tree when the run is over")
+    parser.add_argument("--gpus", metavar="N", type=natural, default=0, help="accelerators the run has for itself")
     add_json(parser)
 
 
@@ -54,6 +68,8 @@ def run(args: argparse.Namespace, face: Face) -> int:
         return 0
     from axil.actions.run import run
 
+    if args.detach or args.isolated:
+        return _isolated(args, face)
     view = _View(face)
     value = run(
         face.project(),
@@ -68,6 +84,40 @@ def run(args: argparse.Namespace, face: Face) -> int:
     )
     face.show(value._replace(run=value.record) if face.json else value, render)
     return EXIT_CODES.get(value.run.state, 1)
+
+
+def _isolated(args: argparse.Namespace, face: Face) -> int:
+    from axil.actions.submit import Options, submit
+
+    project = face.project()
+    options = Options(args.force, args.jobs, args.keep, args.detach, args.gpus)
+    folder, asked = submit(
+        project,
+        args.stages,
+        assignments=args.assignments,
+        message=args.message,
+        options=options,
+        host=os.uname().nodename,
+        progress=face.progress(),
+    )
+    if args.detach:
+        from axil.actions.detach import detach
+
+        detach(project, folder)
+        face.show(asked, render_submitted)
+        return 0
+    from axil.actions.supervise import supervise
+
+    run = supervise(project, folder, on_event=_View(face).tell, progress=face.progress())
+    face.show(run, _summary)
+    return EXIT_CODES.get(run.state, 1)
+
+
+def render_submitted(face: Face, asked: Submitted) -> None:
+    for path, size in asked.left_out:
+        face.warn(f"{path} ({fmt.size(size)}) is too large for git and not part of the snapshot: axil add {path}")
+    face.line(asked.run)
+    face.hint(f"watch it: axil attach {short(asked.run)}; all of them: axil ps")
 
 
 def render_plan(face: Face, decisions: tuple[StageStatus, ...]) -> None:

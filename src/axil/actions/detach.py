@@ -1,0 +1,35 @@
+"""Start a process that supervises a run and outlives this one, its terminal and the user's session."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from axil.base.light import TYPE_CHECKING
+from axil.base.processes import start_detached
+from axil.errors import AxilError
+
+if TYPE_CHECKING:
+    from axil.project import Project
+    from axil.runs.rundir import RunDir
+
+LOG = "supervisor.log"
+"""In the run's folder: what its supervisor had to say, tracebacks included."""
+
+
+def detach(project: Project, folder: RunDir) -> int:
+    """Hand the run in `folder`, and its lock, to a new process; its pid."""
+    command = (sys.executable, "-m", "axil", "supervise", folder.id, str(folder.lock_fd))
+    try:
+        log = os.open(folder.file(LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            return start_detached(command, project.root, project.environ, log, [folder.lock_fd])
+        finally:
+            os.close(log)
+    except OSError as error:
+        folder.remove()
+        raise AxilError(
+            "the run could not be started", f"{error.filename or command[0]}: {error.strerror}", "nothing was changed"
+        ) from None
+    finally:
+        folder.release()

@@ -1,0 +1,117 @@
+"""Carry out a run that was asked for (`submit`): wait for its turn, run it in its own work tree, record it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from threading import Event
+
+from axil.actions.submit import planner_of
+from axil.base.light import TYPE_CHECKING
+from axil.base.processes import identity
+from axil.base.progress import SILENT, Progress
+from axil.formats.pointer import Pointer
+from axil.formats.runfiles import Admitted, Ended, Supervised
+from axil.project import open_project
+from axil.runs import isolated
+from axil.runs.checkouts import Checkouts
+from axil.runs.events import OnEvent, ignore
+from axil.runs.execute import Handles, carry_out
+from axil.runs.finish import record_of, snapshots
+from axil.runs.interrupt import caught
+from axil.runs.outputs import pointer_of
+from axil.runs.queue import Machine, admit
+
+if TYPE_CHECKING:
+    from axil.formats.record import Run
+    from axil.formats.runfiles import Spec
+    from axil.project import Project
+    from axil.runs.rundir import RunDir
+
+POLL = 0.2
+"""Seconds between two questions whether it is this run's turn."""
+
+
+def supervise(
+    project: Project,
+    folder: RunDir,
+    *,
+    machine: Machine | None = None,
+    on_event: OnEvent = ignore,
+    progress: Progress = SILENT,
+) -> Run:
+    """Run what `folder` asks for, whose lock the caller holds, to its record in the journal; the folder is gone then.
+
+    With a `machine` it waits until it is its turn there; told to stop (TERM, INT, HUP) meanwhile, it is recorded as
+    stopped. The run's work tree goes when it is over, unless it was to be kept.
+    """
+    spec = folder.spec()
+    me = identity(os.getpid())
+    folder.record(Supervised(os.getpid(), me.ticks if me else 0))
+    gpus = _turn(project, folder, machine) if machine else ()
+    if machine is None:
+        folder.record(Admitted(project.clock()))
+    if gpus is None:
+        run = record_of(spec, state="stopped", ended=project.clock())
+        folder.record(Ended(run))
+        project.journal.append([run], snapshots=snapshots(run))
+    else:
+        run = _run(project, folder, spec, gpus, on_event, progress)
+    if not spec.keep:
+        isolated.discard(project.git, spec.root)
+    folder.remove()
+    return run
+
+
+def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...] | None:
+    """Wait for the run's turn: the accelerators it gets; None if it was told to stop meanwhile."""
+    stop = Event()
+    with caught(lambda number: stop.set()):
+        while True:
+            gpus = admit(project.runs_folder, folder, machine, project.clock())
+            if gpus is not None:
+                return gpus
+            if stop.wait(POLL):
+                return None
+
+
+def _run(
+    project: Project, folder: RunDir, spec: Spec, gpus: Iterable[str], on_event: OnEvent, progress: Progress
+) -> Run:
+    isolated.make(project.git, spec.root, spec.source, spec.commit, spec.snapshot)
+    environ = dict(project.environ)
+    if spec.gpus:
+        environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    inner = open_project(spec.root, environ, project.clock)
+    chosen = planner_of(inner, spec.targets, spec.force, spec.experiment)
+    copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
+    outputs = isolated.Isolated(spec.root, inner.index, project.store, copies, chosen.graph, progress)
+    chosen.given = outputs.given
+
+    def fetch(wanted: Iterable[Pointer]) -> bool:
+        from axil.actions.sharing import bring
+
+        return not bring(project, (one.oid for one in wanted), progress=progress)
+
+    data = {path: pointer_of(out) for path, out in spec.data.items()}
+    if absent := [pointer for pointer in data.values() if not project.store.has(pointer.oid)]:
+        fetch(absent)
+    outputs.lend(data)
+    handles = Handles(
+        chosen,
+        project.store,
+        project.journal,
+        project.runs_folder,
+        project.clock,
+        on_event,
+        progress,
+        fetch,
+    )
+    plan = chosen.plan_all(spec.targets)
+    try:
+        carry_out(handles, folder, spec, plan, outputs, protect=(copies.root,), jobs=spec.jobs)
+    finally:
+        inner.index.close()
+    run = folder.state().run
+    assert run is not None
+    return run

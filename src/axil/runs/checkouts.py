@@ -1,0 +1,116 @@
+"""Read-only copies of stored content for runs to read: each made once, shared by all runs (docs/formats/isolated.md).
+
+Large files are hard links into the store, so they cost no space. What is here may be deleted while no run goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+
+from axil.base.hashing import Oid
+from axil.base.locks import FileLock
+from axil.base.processes import boot
+from axil.base.progress import SILENT, Progress
+from axil.data.diff import DIR_KIND, root_entry
+from axil.formats.pointer import Pointer
+from axil.formats.tree import EXEC, LINK, Entry
+from axil.store import Store
+
+_MAKING = ".new-"
+_PATIENCE = 24 * 3600.0
+
+
+class Checkouts:
+    """The copies below the folder `root`. They are not synced: those of an earlier boot are never used."""
+
+    def __init__(self, root: str, store: Store) -> None:
+        self.root = root
+        self._folder = os.path.join(root, boot()[:8] or "boot")
+        self._store = Store(store.root, link="hardlink", clock=store.clock)
+
+    def provide(self, pointer: Pointer, progress: Progress = SILENT) -> str:
+        """The absolute path of a read-only copy of `pointer`'s content; made if there is none yet.
+
+        Raises `NotFound` or `Damaged` if the store does not have all of it.
+        """
+        path = os.path.join(self._folder, pointer.oid.hex() + ("x" if pointer.executable else ""))
+        if os.path.lexists(path):
+            return path
+        os.makedirs(self._folder, exist_ok=True)
+        with FileLock(f"{path}.lock", timeout=_PATIENCE, what="a copy of data for runs"):
+            if not os.path.lexists(path):
+                self._make(pointer, path, progress)
+        return path
+
+    def _make(self, pointer: Pointer, path: str, progress: Progress) -> None:
+        temporary = os.path.join(self._folder, f"{_MAKING}{os.urandom(6).hex()}")
+        entry = root_entry(os.path.basename(temporary), pointer)
+        assert entry is not None
+        try:
+            files: list[tuple[Oid, int, str, bool]] = []
+            folders: list[str] = []
+            for full, one in self._walk(entry, temporary):
+                if one.kind == DIR_KIND:
+                    os.mkdir(full)
+                    folders.append(full)
+                elif one.kind == LINK[0]:
+                    os.symlink(self._store.read(one.oid), os.fsencode(full))
+                else:
+                    files.append((one.oid, one.size, full, one.kind == EXEC[0]))
+            self._store.place_files(files, progress)
+            _protect((name for _, _, name, _ in files), reversed(folders))
+            os.rename(temporary, path)
+        except BaseException:
+            remove(temporary)
+            raise
+
+    def _walk(self, entry: Entry, full: str) -> Iterator[tuple[str, Entry]]:
+        """Everything in `entry` with its absolute path, folders before what is in them."""
+        yield full, entry
+        if entry.kind == DIR_KIND:
+            for inner in self._store.entries(entry.oid):
+                yield from self._walk(inner, os.path.join(full, os.fsdecode(inner.name)))
+
+    def unused(self, used: Iterable[Oid]) -> list[str]:
+        """The copies, and what was left half made, that none of the contents `used` needs."""
+        keep = {oid.hex() for oid in used}
+        found: list[str] = []
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self.root):
+                folder = os.path.join(self.root, name)
+                if folder != self._folder:
+                    found.append(folder)
+                    continue
+                found += [os.path.join(folder, one) for one in os.listdir(folder) if one[:64] not in keep]
+        return found
+
+
+def _protect(files: Iterable[str], folders: Iterable[str]) -> None:
+    """Take the right to write away, so that a script's mistake is an error and not a change of shared data."""
+    for path in files:
+        mode = os.stat(path).st_mode
+        if mode & 0o222:
+            os.chmod(path, mode & 0o555)
+    for path in folders:
+        os.chmod(path, 0o555)
+
+
+def remove(path: str) -> None:
+    """Remove a copy or a run's work tree with all in it, read-only or not; follows no link, raises nothing."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        return
+    import shutil
+
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            inner = os.path.join(folder, name)
+            if not os.path.islink(inner):
+                with contextlib.suppress(OSError):
+                    os.chmod(inner, 0o700)
+    with contextlib.suppress(OSError):
+        os.chmod(path, 0o700)
+    shutil.rmtree(path, ignore_errors=True)
