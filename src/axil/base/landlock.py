@@ -39,7 +39,7 @@ class _Beneath(ctypes.Structure):
 def version() -> int:
     """Landlock's version here, 0 where there is none (an older kernel, another system, switched off)."""
     with suppress(OSError, AttributeError):
-        return max(0, _system().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
+        return max(0, int(_system().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
     return 0
 
 

@@ -33,7 +33,7 @@ class FileLock:
 
     @property
     def fd(self) -> int:
-        """The descriptor that holds the lock, to be inherited by a process that goes on with it; -1 if it is not held."""
+        """The descriptor that holds the lock, for a process that goes on with it; -1 if it is not held."""
         return self._fd
 
     def try_acquire(self) -> bool:

@@ -59,7 +59,7 @@ def _start_protected(
 
 
 def start_detached(command: Sequence[str], cwd: str, env: Mapping[str, str], output: int, keep: Sequence[int]) -> int:
-    """Start `command` so that it outlives this process and its terminal; its pid. It inherits the descriptors `keep`."""
+    """Start `command` to outlive this process and its terminal; its pid. It inherits the descriptors `keep`."""
     process = subprocess.Popen(
         command,
         cwd=cwd,

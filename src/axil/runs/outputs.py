@@ -17,6 +17,7 @@ from axil.formats.project import FILE, Stage
 
 if TYPE_CHECKING:
     from axil.formats.record import Output
+    from axil.journal.rows import OutputRow
     from axil.store import Store
 
 
@@ -27,10 +28,11 @@ class SavedPath(NamedTuple):
     pointer: Pointer
 
 
-def pointer_of(out: Output) -> Pointer:
+def pointer_of(out: Output | OutputRow) -> Pointer:
     """Content as it is in a record, as a pointer."""
-    kind = "tree" if out.kind == "tree" else "file"
-    return Pointer(kind, bytes.fromhex(out.oid), out.size, out.files, out.executable)
+    return Pointer(
+        "tree" if out.kind == "tree" else "file", bytes.fromhex(out.oid), out.size, out.files, out.executable
+    )
 
 
 class Outputs:
