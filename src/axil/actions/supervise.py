@@ -12,6 +12,7 @@ from axil.base.processes import identity
 from axil.base.progress import SILENT, Progress
 from axil.formats.pointer import Pointer
 from axil.formats.runfiles import Admitted, Ended, Supervised
+from axil.pipeline.local import load_machine
 from axil.project import open_project
 from axil.runs import isolated
 from axil.runs.checkouts import Checkouts
@@ -20,9 +21,10 @@ from axil.runs.execute import Handles, carry_out
 from axil.runs.finish import record_of, snapshots
 from axil.runs.interrupt import caught
 from axil.runs.outputs import pointer_of
-from axil.runs.queue import Machine, admit
+from axil.runs.queue import admit
 
 if TYPE_CHECKING:
+    from axil.formats.machine import Machine
     from axil.formats.record import Run
     from axil.formats.runfiles import Spec
     from axil.project import Project
@@ -36,29 +38,37 @@ def supervise(
     project: Project,
     folder: RunDir,
     *,
-    machine: Machine | None = None,
+    queue: bool = False,
     on_event: OnEvent = ignore,
     progress: Progress = SILENT,
 ) -> Run:
     """Run what `folder` asks for, whose lock the caller holds, to its record in the journal; the folder is gone then.
 
-    With a `machine` it waits until it is its turn there; told to stop (TERM, INT, HUP) meanwhile, it is recorded as
-    stopped. The run's work tree goes when it is over, unless it was to be kept.
+    With `queue` it waits until it is its turn; told to stop (TERM, INT, HUP) meanwhile, it is recorded as stopped. The run's work tree goes when it is over, unless it was to be kept.
     """
     spec = folder.spec()
     me = identity(os.getpid())
     folder.record(Supervised(os.getpid(), me.ticks if me else 0))
-    gpus = _turn(project, folder, machine) if machine else ()
-    if machine is None:
-        folder.record(Admitted(project.clock()))
-    if gpus is None:
-        run = record_of(spec, state="stopped", ended=project.clock())
-        folder.record(Ended(run))
-        project.journal.append([run], snapshots=snapshots(run))
+    machine = load_machine(project.root)
+    if queue:
+        gpus = _turn(project, folder, machine)
+        if gpus is None:
+            return cancel(project, folder)
     else:
-        run = _run(project, folder, spec, gpus, on_event, progress)
+        folder.record(Admitted(project.clock()))
+        gpus = ()
+    run = _run(project, folder, spec, gpus, on_event, progress, protect=machine.protect)
     if not spec.keep:
         isolated.discard(project.git, spec.root)
+    folder.remove()
+    return run
+
+
+def cancel(project: Project, folder: RunDir) -> Run:
+    """Record a run that never began as stopped; its folder, whose lock the caller holds, is gone then."""
+    run = record_of(folder.spec(), state="stopped", ended=project.clock())
+    folder.record(Ended(run))
+    project.journal.append([run], snapshots=snapshots(run))
     folder.remove()
     return run
 
@@ -76,7 +86,14 @@ def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...]
 
 
 def _run(
-    project: Project, folder: RunDir, spec: Spec, gpus: Iterable[str], on_event: OnEvent, progress: Progress
+    project: Project,
+    folder: RunDir,
+    spec: Spec,
+    gpus: Iterable[str],
+    on_event: OnEvent,
+    progress: Progress,
+    *,
+    protect: bool,
 ) -> Run:
     isolated.make(project.git, spec.root, spec.source, spec.commit, spec.snapshot)
     environ = dict(project.environ)
@@ -109,7 +126,7 @@ def _run(
     )
     plan = chosen.plan_all(spec.targets)
     try:
-        carry_out(handles, folder, spec, plan, outputs, protect=(copies.root,), jobs=spec.jobs)
+        carry_out(handles, folder, spec, plan, outputs, protect=(copies.root,) if protect else (), jobs=spec.jobs)
     finally:
         inner.index.close()
     run = folder.state().run

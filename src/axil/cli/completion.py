@@ -75,6 +75,13 @@ def _runs(project: Project) -> Iterator[str]:
         yield short(row.id)
 
 
+def _live(project: Project) -> Iterator[str]:
+    from axil.base.ids import short
+    from axil.runs.rundir import ids
+
+    yield from map(short, ids(project.runs_folder))
+
+
 def _targets(project: Project) -> Iterator[str]:
     yield from _experiments(project)
     yield from _runs(project)
@@ -114,6 +121,7 @@ def _git_remotes(project: Project) -> Iterable[str]:
 KINDS: dict[str, Callable[[Project], Iterable[str]]] = {
     "experiments": _experiments,
     "runs": _runs,
+    "live runs": _live,
     "targets": _targets,
     "stages": _stages,
     "metrics": _metrics,

@@ -110,6 +110,11 @@ def add_paths(
         completing(action, "tracked")
 
 
+def add_live(parser: argparse.ArgumentParser, help: str, name: str = "runs", **options: Any) -> None:
+    """Runs that wait or go on, by the end or beginning of their ids."""
+    completing(parser.add_argument(name, metavar="RUN", help=help, **options), "live runs")
+
+
 def natural(text: str) -> int:
     """An argument that is a whole number above zero."""
     value = int(text)

@@ -57,7 +57,7 @@ def parse_local(text: str, source: str = LOCAL_FILE) -> dict[str, dict[str, Any]
         # The parser's words name a position, not the text there, which may be a secret.
         raise BadInput(f"{source} is not valid TOML", _position(error), f"correct {source} and try again") from None
     reader = Reader(source, toml_lines.locate(text))
-    reader.known((), data, ("remotes",))
+    reader.known((), data, ("machine", "remotes"))
     remotes = data.get("remotes", {})
     reader.table(("remotes",), remotes)
     found = {}

@@ -136,15 +136,22 @@ def encode_event(event: Event) -> bytes:
     return _encoder.encode(event) + b"\n"
 
 
+def decode_event(line: bytes) -> Event | None:
+    """What one line of state.jsonl says; None if it cannot be read (cut short, or of a newer axil)."""
+    try:
+        return _event.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def fold(data: bytes) -> State:
     """The state a run reached. Lines that are no events (cut short, or of a newer axil) are passed over."""
     run = supervisor = admitted = None
     stages: dict[str, StageRecord] = {}
     processes: dict[str, Started] = {}
     for line in data.split(b"\n"):
-        try:
-            event = _event.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        event = decode_event(line)
+        if event is None:
             continue
         if isinstance(event, Staged):
             stages[event.record.name] = event.record

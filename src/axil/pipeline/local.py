@@ -6,7 +6,8 @@ import os
 
 from axil.base.light import Any
 from axil.errors import BadInput
-from axil.formats import project, remotes
+from axil.formats import machine, project, remotes
+from axil.formats.machine import Machine
 from axil.formats.project import ProjectFile
 from axil.git.catfile import read_blobs
 from axil.git.process import Git
@@ -42,19 +43,29 @@ def _of_branches(git: Git) -> dict[str, dict[str, Any]]:
     return {}
 
 
+def load_machine(root: str) -> Machine:
+    """`[machine]` of axil.local.toml, defaults where it says nothing. Raises `BadInput`."""
+    return machine.parse_machine(_text(root), remotes.LOCAL_FILE)
+
+
 def _local(root: str) -> dict[str, dict[str, Any]]:
-    """What axil.local.toml says; nothing if it is missing."""
+    """The remotes of axil.local.toml; nothing if it is missing."""
+    text = _text(root)
+    return remotes.parse_local(text) if text else {}
+
+
+def _text(root: str) -> str:
+    """axil.local.toml, "" if it is missing."""
     path = os.path.join(root, remotes.LOCAL_FILE)
     try:
         with open(path, "rb") as opened:
             data = opened.read()
     except FileNotFoundError:
-        return {}
+        return ""
     except OSError as error:
         raise BadInput(f"{remotes.LOCAL_FILE} cannot be read", error.strerror or str(error)) from None
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{remotes.LOCAL_FILE} line {line}: not UTF-8", error.reason) from None
-    return remotes.parse_local(text)

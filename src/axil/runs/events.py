@@ -81,6 +81,20 @@ class RunEnded(NamedTuple):
     recorded: bool
 
 
+class Epoch(NamedTuple):
+    """What a stage logged at one step, told when it goes on to another step or is over."""
+
+    stage: str
+    step: float
+    metrics: dict[str, float]
+
+
+class Waiting(NamedTuple):
+    """The run has not begun."""
+
+    run: str
+
+
 RunEvent = RunStarted | StageStarted | StageLine | StageFinished | Stopping | RunEnded
 OnEvent = Callable[[RunEvent], None]
 

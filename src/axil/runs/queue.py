@@ -16,17 +16,11 @@ from axil.runs import rundir
 from axil.runs.rundir import RunDir
 
 if TYPE_CHECKING:
+    from axil.formats.machine import Machine
     from axil.formats.runfiles import Spec, State
 
 RANK = "rank"
 """File of a waiting run whose place was changed: a number, the lowest goes first, 0 where there is none."""
-
-
-class Machine(NamedTuple):
-    """How much may go on at once here."""
-
-    jobs: int = 1
-    gpus: tuple[str, ...] = ()
 
 
 class Place(NamedTuple):
@@ -59,6 +53,16 @@ def places(runs: str) -> list[Place]:
     return sorted(found, key=lambda place: (place.waiting, place.rank, place.id))
 
 
+def accelerators() -> tuple[str, ...]:
+    """The accelerators of this machine, by number, as far as device files tell (NVIDIA's do)."""
+    try:
+        names = os.listdir("/dev")
+    except OSError:
+        return ()
+    found = [name.removeprefix("nvidia") for name in names if name.startswith("nvidia")]
+    return tuple(sorted((number for number in found if number.isdecimal()), key=int))
+
+
 def admit(runs: str, folder: RunDir, machine: Machine, now: float) -> tuple[str, ...] | None:
     """Let the waiting run in `folder` begin if it is its turn: the accelerators it gets, or None: ask again.
 
@@ -73,14 +77,15 @@ def admit(runs: str, folder: RunDir, machine: Machine, now: float) -> tuple[str,
             return None
         going = [place for place in every if not place.waiting]
         wanted = mine.spec.gpus
-        if wanted > len(machine.gpus):
+        gpus = accelerators() if machine.gpus is None else machine.gpus
+        if wanted > len(gpus):
             raise AxilError(
                 f"run {folder.id} wants {wanted} accelerators",
-                f"this machine has {len(machine.gpus)}",
+                f"this machine has {len(gpus)}",
                 "list them in axil.local.toml, [machine] gpus = [0, 1], or ask for fewer",
             )
         taken = {gpu for place in going if place.state.admitted for gpu in place.state.admitted.gpus}
-        free = [gpu for gpu in machine.gpus if gpu not in taken]
+        free = [gpu for gpu in gpus if gpu not in taken]
         first = next(place for place in every if place.waiting)
         if first.id != folder.id or len(going) >= machine.jobs or wanted > len(free):
             return None

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser, help="a run, or an experiment for its latest one (default: this experiment)", nargs="?", default=""
     )
     add_stages(parser, "only this stage", name="stage", nargs="?")
+    parser.add_argument("-f", "--follow", action="store_true", help="of a run that goes on, print on until it is over")
     parser.add_argument("-n", "--tail", metavar="N", type=natural, help="only the last N lines of each stage")
     add_json(parser)
 
@@ -24,7 +25,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.logs import logs
 
+    if args.follow and (code := _follow(args, face)) is not None:
+        return code
     face.show(logs(face.project(), args.target, args.stage or "", tail=args.tail), render)
+    return 0
+
+
+def _follow(args: argparse.Namespace, face: Face) -> int | None:
+    """Print what the live run writes; None if there is no such run: then what it wrote is in its record."""
+    from axil.actions.live import follow, latest
+    from axil.errors import NotFound
+    from axil.runs.events import StageLine
+
+    project = face.project()
+    try:
+        folder = latest(project, args.target)
+    except NotFound:
+        return None
+    for event in follow(project, folder, tail=args.tail):
+        if isinstance(event, StageLine) and args.stage in (None, event.stage):
+            face.line(event.text)
+            face.flush()
     return 0
 
 

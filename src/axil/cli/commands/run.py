@@ -24,6 +24,7 @@ from axil.cli.options import (
 from axil.cli.style import safe
 from axil.runs.events import (
     CurrentStage,
+    Epoch,
     NothingToDo,
     RunEnded,
     RunStarted,
@@ -31,6 +32,7 @@ from axil.runs.events import (
     StageLine,
     StageStarted,
     Stopping,
+    Waiting,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from axil.actions.submit import Submitted
     from axil.cli.face import Face
     from axil.formats.record import Run, StageRecord
-    from axil.runs.events import RunEvent
+    from axil.runs.follow import Watched
 
 EXIT_CODES = {"succeeded": 0, "stopped": 130}
 
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
     if args.detach or args.isolated:
         return _isolated(args, face)
-    view = _View(face)
+    view = View(face)
     value = run(
         face.project(),
         args.stages,
@@ -108,8 +110,8 @@ def _isolated(args: argparse.Namespace, face: Face) -> int:
         return 0
     from axil.actions.supervise import supervise
 
-    run = supervise(project, folder, on_event=_View(face).tell, progress=face.progress())
-    face.show(run, _summary)
+    run = supervise(project, folder, on_event=View(face).tell, progress=face.progress())
+    face.show(run, summary)
     return EXIT_CODES.get(run.state, 1)
 
 
@@ -141,10 +143,11 @@ def render(face: Face, value: RunResult) -> None:
     elif isinstance(run, NothingToDo):
         face.line("nothing to do: every output is up to date")
     else:
-        _summary(face, run)
+        summary(face, run)
 
 
-def _summary(face: Face, run: Run) -> None:
+def summary(face: Face, run: Run) -> None:
+    """One line of what came of a run, and where to look if a stage failed."""
     style = face.style
     seconds = fmt.duration(run.ended - run.time)
     metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in list(run.metrics.items())[:6])
@@ -158,7 +161,7 @@ def _no_stages(face: Face) -> None:
     face.note("axil.toml has no stages yet; add one: axil stage add NAME -d DEP -o OUT -- COMMAND")
 
 
-class _View:
+class View:
     """Shows a run while it goes on: a line when a stage starts and when it ends, what it prints in between."""
 
     def __init__(self, face: Face) -> None:
@@ -166,7 +169,7 @@ class _View:
         self.width = 0
         self.progress = face.progress()
 
-    def tell(self, event: RunEvent) -> None:
+    def tell(self, event: Watched) -> None:
         """Show one event; with `--json` stdout belongs to the result alone."""
         if self.face.json:
             return
@@ -178,6 +181,11 @@ class _View:
                 self._line(stage, self.face.style.cyan("▶" if self.face.style.unicode else ">"), reason, "dim")
             case StageLine(stage=stage, text=text, done=True) if not self.face.quiet:
                 self.face.line(f"  {self.face.style.dim(f'{stage:<{self.width}} │')} {text}")
+            case Epoch(stage=stage, step=step, metrics=metrics) if not self.face.quiet:
+                values = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in metrics.items())
+                self.face.line(f"  {self.face.style.dim(f'{stage:<{self.width}} step {step:g}')}  {values}")
+            case Waiting(run=run):
+                self.face.note(f"run {short(run)} waits for its turn")
             case StageFinished(stage=stage, record=record):
                 self._finished(stage, record)
             case Stopping(now=now):

@@ -17,9 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.supervise import supervise
-    from axil.runs.queue import Machine
     from axil.runs.rundir import inherited
 
     project = face.project()
-    supervise(project, inherited(project.runs_folder, args.run, args.lock), machine=Machine(2))
+    supervise(project, inherited(project.runs_folder, args.run, args.lock), queue=True)
     return 0
