@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from threading import Event
 
 from axil.actions.submit import planner_of
 from axil.base.light import TYPE_CHECKING
-from axil.base.processes import identity
+from axil.base.processes import identity, start_detached
 from axil.base.progress import SILENT, Progress
 from axil.formats.pointer import Pointer
 from axil.formats.runfiles import Admitted, Ended, Supervised
@@ -19,9 +22,11 @@ from axil.runs.checkouts import Checkouts
 from axil.runs.events import OnEvent, ignore
 from axil.runs.execute import Handles, carry_out
 from axil.runs.finish import record_of, snapshots
+from axil.runs.heart import beating
 from axil.runs.interrupt import caught
 from axil.runs.outputs import pointer_of
 from axil.runs.queue import admit
+from axil.runs.rundir import LOCK
 
 if TYPE_CHECKING:
     from axil.formats.machine import Machine
@@ -44,7 +49,8 @@ def supervise(
 ) -> Run:
     """Run what `folder` asks for, whose lock the caller holds, to its record in the journal; the folder is gone then.
 
-    With `queue` it waits until it is its turn; told to stop (TERM, INT, HUP) meanwhile, it is recorded as stopped. The run's work tree goes when it is over, unless it was to be kept.
+    With `queue` it waits until it is its turn; told to stop (TERM, INT, HUP) meanwhile, it is recorded as stopped.
+    The run's work tree goes when it is over, unless it was to be kept. Then the machine's `notify` command is started.
     """
     spec = folder.spec()
     me = identity(os.getpid())
@@ -61,7 +67,22 @@ def supervise(
     if not spec.keep:
         isolated.discard(project.git, spec.root)
     folder.remove()
+    if queue and machine.notify:
+        _notify(project, machine.notify, run)
     return run
+
+
+def _notify(project: Project, command: str, run: Run) -> None:
+    """Start the user's command about the end of a run; what becomes of it is its own affair."""
+    words = {
+        "AXIL_RUN": run.id,
+        "AXIL_EXPERIMENT": run.experiment,
+        "AXIL_STATE": run.state,
+        "AXIL_MESSAGE": run.message,
+        "AXIL_METRICS": json.dumps(run.metrics),
+    }
+    with suppress(OSError):
+        start_detached(["/bin/sh", "-c", command], project.root, {**project.environ, **words}, sys.stderr.fileno(), [])
 
 
 def cancel(project: Project, folder: RunDir) -> Run:
@@ -76,7 +97,7 @@ def cancel(project: Project, folder: RunDir) -> Run:
 def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...] | None:
     """Wait for the run's turn: the accelerators it gets; None if it was told to stop meanwhile."""
     stop = Event()
-    with caught(lambda number: stop.set()):
+    with caught(lambda number: stop.set()), beating(folder.file(LOCK)):
         while True:
             gpus = admit(project.runs_folder, folder, machine, project.clock())
             if gpus is not None:

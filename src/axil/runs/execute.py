@@ -109,7 +109,9 @@ def carry_out(
     from axil.formats.runfiles import Ended
     from axil.runs import environment
     from axil.runs.finish import conclude, snapshots
+    from axil.runs.heart import beating
     from axil.runs.interrupt import caught
+    from axil.runs.rundir import LOCK
     from axil.runs.scheduler import Scheduler, StopAsked
 
     planner, store, on_event = handles.planner, handles.store, handles.on_event
@@ -118,7 +120,7 @@ def carry_out(
     clock, fetch = handles.clock, handles.fetch
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
-    with caught(lambda number: scheduler.inbox.put(StopAsked(number))):
+    with caught(lambda number: scheduler.inbox.put(StopAsked(number))), beating(folder.file(LOCK)):
         scheduler.run()
         run = conclude(
             folder,

@@ -10,6 +10,7 @@ from axil.base.clock import Clock
 from axil.base.light import TYPE_CHECKING
 from axil.errors import AxilError, Damaged, GitFailed
 from axil.runs import rundir
+from axil.runs.heart import heard
 
 if TYPE_CHECKING:
     from axil.formats.record import Run, StageRecord
@@ -65,6 +66,8 @@ def _adopt(folder: RunDir, journal: Journal, store: Store, cache: Cache, grace: 
     """The record of one run, appended; None if the journal had it already, or if the run still waits."""
     spec, state = folder.spec(), folder.state()
     run = state.run
+    if spec.host not in ("", os.uname().nodename) and heard(folder.file(rundir.LOCK)):
+        return None  # Alive on another machine, whose locks are not seen here.
     if run is None:
         if spec.detached and state.admitted is None:
             return None
