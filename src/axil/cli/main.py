@@ -143,12 +143,11 @@ def _dispatch(words: list[str], face: Face) -> int:
 
 def _parsed(command: Command, words: list[str]) -> object:
     """What the options of `command` are when it is typed with `words`."""
-    if not words:
-        from axil.cli import bare
-        from axil.cli.table import load
+    from axil.cli import bare
+    from axil.cli.table import load
 
-        if (parsed := bare.parsed(load(command).configure)) is not None:
-            return parsed
+    if (parsed := bare.parsed(load(command).configure, words)) is not None:
+        return parsed
     from axil.cli.errors import unknown_options
 
     parser = parser_of(command)
