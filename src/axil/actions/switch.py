@@ -14,7 +14,6 @@ from axil.actions.outputs import ignore_outputs, outputs_of
 from axil.actions.tracking import begin_pointer_files, changed_pointers, pointers, refuse_nested
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.materialise import Target
 from axil.errors import AxilError, NotFound
 from axil.git.refs import Head, update_refs
 from axil.journal.operations import Kept, RefMove
@@ -85,6 +84,8 @@ def plan_switching(
 
     `commit` is where HEAD is going, `files` what `begin_pointer_files` gave, if begun. Raises what `plan_moves` raises.
     """
+    from axil.data.materialise import Target
+
     here = project.index.all_tracked()
     now = pointers(project, files)
     data = {**now, **changes}
