@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, Busy, GitFailed
-from axil.git.process import Git, failure, text
+from axil.git.process import DURABLE, Git, failure, text
 
 BRANCHES = "refs/heads/"
 
@@ -72,8 +72,8 @@ def read_commit(git: Git, ref: str) -> str:
     return text(result.out).strip() if result.code == 0 else ""
 
 
-def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -> None:
-    """Move all refs of `updates` or none; `message` goes to the reflog.
+def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil", durable: bool = False) -> None:
+    """Move all refs of `updates` or none; `message` goes to the reflog, with `durable` they are on the disk on return.
 
     `(ref, None, None)` only demands that the ref does not exist; `(ref, x, x)` that it is at x.
     Raises `LostRace` if a ref is not at its old value, `BadInput` if a name is not possible beside an existing one.
@@ -89,7 +89,7 @@ def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -
             stream.append(f"update {ref}\0{new}\0{old}" if old else f"create {ref}\0{new}")
     stream += ["prepare", "commit"]
     data = "".join(f"{command}\0" for command in stream).encode("utf-8", "surrogateescape")
-    result = git.call("update-ref", "-m", message, "--stdin", "-z", input=data)
+    result = git.call(*(DURABLE if durable else ()), "update-ref", "-m", message, "--stdin", "-z", input=data)
     if result.code:
         raise _refused(git, result.err) or failure(git, ("update-ref",), result)
 
