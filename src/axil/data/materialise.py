@@ -223,19 +223,17 @@ def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress:
     come as a whole needs no renames. Returns what the index may know of them.
     """
     found: dict[bytes, Placed] = {}
+    prefix = os.fsdecode(os.path.join(top, b""))
 
     def place(files: Sequence[tuple[bytes, Entry]], instead: dict[str, str]) -> None:
-        items = [
-            (entry.oid, entry.size, os.fsdecode(os.path.join(top, path)), entry.kind == EXEC[0])
-            for path, entry in files
-        ]
+        items = [(one.oid, one.size, prefix + os.fsdecode(path), one.kind == EXEC[0]) for path, one in files]
         stats = store.place_files(items, progress, instead) if items else []
         found.update(zip((path for path, _ in files), stats, strict=True))
 
     with coming(top, plan.folders) as private:
         # Large files are left for later: when they are interrupted, those that are there need not be written again.
         early = [one for one in plan.files if one[1].size < LARGE and one[0].rpartition(b"/")[0] in private]
-        place(early, {os.fsdecode(os.path.join(top, path)): os.fsdecode(full) for path, full in private.items()})
+        place(early, {prefix + os.fsdecode(path): os.fsdecode(full) for path, full in private.items()})
     place([one for one in plan.files if one[0] not in found], {})
     for path, entry in plan.links:
         full = os.path.join(top, path)
