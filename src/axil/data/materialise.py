@@ -273,7 +273,8 @@ def _sweep(top: bytes, path: bytes) -> None:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if scan.is_temporary(entry.name):
-                    scan.remove(entry.path)
+                    with contextlib.suppress(OSError):  # A worker of the killed process may not have ended yet.
+                        scan.remove(entry.path)
                 elif entry.is_dir(follow_symlinks=False):
                     todo.append(entry.path)
 

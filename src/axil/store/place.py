@@ -79,10 +79,11 @@ class _Placer:
             if len(data) != size or blake3(data).digest() != oid:
                 raise faults.damaged(oid, found[0].path, _mismatch(len(data), size))
             if private := self._instead.get(folder):
-                # A file system may hold two names of a directory to be the same: then the later one stays.
-                with contextlib.suppress(FileExistsError):
+                try:
                     return self._write_new(private, name, executable, data)
-                folder, path = private, f"{private}/{name}"
+                except FileExistsError:
+                    # A file system may hold two names of a directory to be the same: then the later one stays.
+                    folder, path = private, f"{private}/{name}"
             return self._write(self._temporary(folder), path, executable, lambda fd: write_all(fd, data))
         except OSError as error:
             raise faults.refusal(error, path, size) from None

@@ -359,7 +359,7 @@ def test_a_new_folder_appears_as_a_whole(world: World, monkeypatch: pytest.Monke
     assert world.changes(new) == []
 
 
-def test_what_appears_in_the_place_of_a_new_folder_stays(world: World) -> None:
+def test_what_appears_in_the_place_of_a_new_folder_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.write({"data/s/a": "1", "data/keep": "2"})
     new = world.add()
     world.go(new, None)
@@ -370,12 +370,12 @@ def test_what_appears_in_the_place_of_a_new_folder_stays(world: World) -> None:
         world.write({"data/mine": "mine"})
         return real(*args)
 
-    world.store.place_files = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(world.store, "place_files", meanwhile)
     with pytest.raises(AxilError, match="data could not be changed"):
         apply(world.index, world.store, str(world.root), plan)
     assert [path.name for path in place.iterdir()] == ["mine"]
     assert not list(world.root.glob(".axil-part-*"))
-    world.store.place_files = real  # type: ignore[method-assign]
+    monkeypatch.undo()
     world.go(None, new)
     assert sorted(path.name for path in place.iterdir()) == ["keep", "mine", "s"]
 
