@@ -179,6 +179,7 @@ def bring(
         try:
             with open_storage(project, name) as storage:
                 _bring_from(project, storage, absent, trees_only, progress)
+            return set()  # Else it would have said what it could not bring.
         except NotFound:
             pass  # Another remote may have the rest.
         except AxilError as error:

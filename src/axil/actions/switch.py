@@ -173,8 +173,10 @@ def bring_back(
     moves = plan_switching(project, tip, more, outputs_of(project, name), force=force, progress=progress)
     done = carry_out(project, f"switch {name}", project.head, moves, force=force, progress=progress)
     here = project.index.all_tracked()
+    # What came from nothing was compared with the disk path by path just now.
+    looked_at = {plan.path for plan in moves.plans if plan.old is None}
     mending = []
-    for path in here:
+    for path in [path for path in here if path not in looked_at]:
         with suppress(NotFound):  # An output that the store has no more: the next run makes it again.
             mending += plan_repair(project, [path], here, force=True, progress=progress)
     # Edits are no reason to refuse here: they stay, as git keeps them when one switches to where one is.

@@ -25,8 +25,9 @@ def program() -> NoReturn:
     """The `axil` that shells start: runs `main`, then ends the process at once, without taking Python apart."""
     import gc
 
-    # Looking for garbage while modules load finds none; in a long run it is found later, not never.
-    gc.set_threshold(50_000)
+    # Looking for garbage while modules load, or among a hundred thousand rows, finds none; in a long run it is found
+    # later, not never.
+    gc.set_threshold(200_000)
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started axil
         nowhere = open(os.devnull, "w")
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
