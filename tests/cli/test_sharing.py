@@ -9,6 +9,9 @@ import pytest
 from tests.cli.sharing import Person, Place
 from tests.conftest import Repo
 
+from axil.base.progress import size
+from axil.remotes.folder import Folder
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -441,3 +444,160 @@ def test_plain_git_fetch_brings_the_journal_too(place):
     ann.axil("push")
     bob.run("fetch", "-q")
     assert bob.run("rev-parse", "refs/axil/remotes/origin/journal") == ann.run("rev-parse", "refs/axil/journal")
+
+
+def test_of_a_large_file_with_one_row_more_little_comes(place, monkeypatch):
+    """The colleague has the version before: only the chunks around the new row travel, by whatever command."""
+    rows = [f"{n},{n * 7919 % 10007},{n * n}\n" for n in range(400_000)]
+    ann = place.found()
+    ann.write({"data/table.csv": "".join(rows), "data/many/0.csv": "".join(rows[200_000:])})
+    ann.axil("add", "data/table.csv", "data/many")
+    ann.commit(message="tables")
+    ann.axil("push")
+    bob = place.join("Bob")
+    rows[150_000:150_000] = ["one,more,row\n"]
+    ann.write({"data/table.csv": "".join(rows), "data/many/0.csv": "".join(rows[150_000:])})
+    ann.axil("add", "data/table.csv", "data/many")
+    ann.commit(message="a row more")
+    ann.axil("push")
+    came = []
+    get = Folder.get
+
+    def counted(self: Folder, key: str, start: int = 0, length: int = -1) -> bytes:
+        data = get(self, key, start, length)
+        came.append(len(data) if key.startswith("packs/") else 0)
+        return data
+
+    monkeypatch.setattr(Folder, "get", counted)
+    bytes_ = sum(path.stat().st_size for path in (ann.path / "data/table.csv", ann.path / "data/many/0.csv"))
+    assert f"fetching at most {size(bytes_)} from origin" in bob.axil("pull").err
+    assert (bob.path / "data/table.csv").read_text() == "".join(rows)
+    assert (bob.path / "data/many/0.csv").read_text() == "".join(rows[150_000:])
+    whole = len("".join(rows)) + len("".join(rows[150_000:]))
+    assert 0 < sum(came) < whole // 6
+
+
+def test_a_git_remote_whose_name_has_a_slash(place):
+    ann = place.found()
+    ann.axil("fork", "try/one")
+    ann.axil("push")
+    ann.axil("fork", "aside")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    ann.axil("archive", "aside")
+    ann.axil("push", "--all")
+    bob = place.join("Bob")
+    bob.run("remote", "rename", "origin", "team/hub")
+    bob.axil("fetch")
+    tree = {row["name"]: row for row in bob.axil("tree", "--all", "--json").json["nodes"]}
+    assert tree["try/one"]["remote"] == "team/hub"
+    assert tree["aside"]["archived"]
+    assert not [name for name in tree if name.startswith("hub/")]
+    assert "git remote team/hub" in bob.axil("fork", "try/one", code=1).err
+    bob.axil("fork", "hub/try")
+    bob.axil("switch", "try/one")
+    assert bob.run("rev-parse", "--abbrev-ref", "try/one@{upstream}") == "team/hub/try/one"
+    bob.write({"note.txt": "a note"})
+    bob.commit(message="a note")
+    assert bob.axil("push", "--json").json["git"] == "team/hub"
+    assert bob.axil("pull", "--json").json["there"] is True
+    ann.axil("switch", "try/one")
+    assert ann.axil("pull", "--json").json["moved"] == 1
+
+
+def test_a_rename_is_shared_and_the_branch_of_the_former_name_is_told_of(place):
+    ann = place.found()
+    ann.axil("fork", "first")
+    ann.axil("run", "-q", "--set", "lr=0.2", "-m", "a run")
+    ann.axil("push")
+    bob = place.join("Bob")
+    ann.axil("rename", "first", "second")
+    said = ann.axil("push")
+    assert "first, as second was called, is still at origin: git push origin --delete first\n" in said.err
+    assert ann.run("rev-parse", "--abbrev-ref", "second@{upstream}") == "origin/second"
+    bob.axil("fetch")
+    tree = {row["name"]: row for row in bob.axil("tree", "--all", "--json").json["nodes"]}
+    assert set(tree) == {"main", "second"}
+    assert tree["second"]["remote"] == "origin"
+    bob.axil("switch", "second")
+    bob.write({"note.txt": "a note"})
+    bob.commit(message="a note")
+    former = bob.axil("push", "--json").json["former"]
+    assert former == [{"name": "first", "now": "second", "merged": True}]
+    assert ann.axil("pull", "--json").json["moved"] == 1
+    ann.run("push", "-q", "origin", "--delete", "first")
+    assert ann.axil("push", "--json").json["former"] == []
+
+
+def test_the_branch_of_a_former_name_with_commits_of_its_own(place):
+    ann = place.found()
+    ann.axil("fork", "first")
+    ann.axil("push")
+    bob = place.join("Bob")
+    bob.axil("switch", "first")
+    ann.axil("rename", "first", "second")
+    ann.axil("push")
+    bob.write({"note.txt": "a note"})
+    bob.commit(message="a note")
+    bob.axil("push")
+    said = ann.axil("push")
+    assert "has other commits than second" in said.err
+    assert "--delete" not in said.err
+    ann.axil("fetch")
+    assert "first" in {row["name"] for row in ann.axil("tree", "--all", "--json").json["nodes"]}
+    ann.run("merge", "-q", "origin/first")
+    assert "--delete first" in ann.axil("push").err
+    assert "that is how second was called" in ann.axil("fork", "first", code=1).err
+    ann.run("push", "-q", "origin", "--delete", "first")
+    ann.axil("fork", "first")
+    assert "first, as" not in ann.axil("push", "--all").err
+    ann.axil("fetch")
+    assert "first" in {row["name"] for row in ann.axil("tree", "--json").json["nodes"]}
+
+
+def test_a_rename_taken_back_leaves_the_other_name(place):
+    ann = place.found()
+    ann.axil("rename", "main", "trunk")
+    ann.axil("push")
+    ann.axil("undo")
+    assert "trunk, as main was called" in ann.axil("push").err
+
+
+def without_data(place: Place) -> Person:
+    """A colleague whose store was lost."""
+    bob = place.join("Bob")
+    for folder in (".git/axil/store", ".git/axil/remotes"):
+        shutil.rmtree(bob.path / folder)
+    return bob
+
+
+def test_what_another_remote_has_is_named_with_the_command_that_brings_it(place):
+    place.found()
+    bob = without_data(place)
+    bob.axil("remote", "add", "fresh", str(place.folder / "fresh"))
+    bob.commit(message="a second place")
+    said = bob.axil("push", "-r", "fresh", code=1).err
+    assert "data/raw (needed by main; origin has it)" in said
+    assert "bring here what origin has: axil fetch main -r origin; then push again" in said
+    assert "axil add the data again" not in said
+    (verdict,) = bob.axil("push", "-n", "-r", "fresh", "--json").json["verdicts"]
+    missing = [reason for reason in verdict["reasons"] if reason["kind"] == "missing"]
+    assert missing
+    assert all(
+        "but origin has it" in reason["text"] and "axil fetch main -r origin" in reason["hint"] for reason in missing
+    )
+    bob.axil("fetch", "main", "-r", "origin")
+    bob.axil("push", "-r", "fresh")
+
+
+def test_what_no_reachable_remote_has_is_told_as_before(place):
+    ann = place.found()
+    ann.axil("remote", "add", "backup", str(place.folder / "backup"))
+    ann.commit(message="more places")
+    ann.axil("push", "-r", "origin")
+    bob = without_data(place)
+    shutil.rmtree(place.store)
+    place.store.write_text("no folder any more")
+    said = bob.axil("push", "-r", "backup", code=1).err
+    assert "data/raw (needed by main)" in said
+    assert "axil add the data again, or axil run what made it" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from axil.actions import parameters
 from axil.actions.experiments import HEADS, current, is_experiment, require
@@ -19,6 +19,8 @@ from axil.git.refs import Head
 from axil.journal.operations import Kept, RefMove
 
 if TYPE_CHECKING:
+    from axil.formats.params import Assignment
+    from axil.formats.record import Fork
     from axil.project import Project
 
 
@@ -70,28 +72,16 @@ def fork(
         name = f"{origin.parent}_{name[1:]}"
     check = begin_check_name(project, name)
     begun = parameters.begin_commit(project, origin.tree or origin.commit) if changes else None
+    # git looks while what writes records is loaded.
+    import axil.journal.draft  # noqa: F401
+
     check()
     author = stamp()
-    base = _base(project, origin)
-    made = parameters.commit_with(project, begun, base, changes, name, author) if begun else lambda: base
-    # git writes the commit while what appends to the journal is loaded.
-    import axil.journal.tree  # noqa: F401
-    from axil.formats.record import Fork
-
-    commit = made()
+    record = _record(project, name, origin, name_in(author), why)
+    commit, enter = _commit(project, origin, record, begun, changes, author)
     moves = _moves(project, origin, commit, progress) if source else Moves()
     if commit != project.head.commit or not moves.idle:
         refuse_during_run(project, f"forking {name}")
-    record = Fork(
-        id=project.new_id(),
-        time=project.clock(),
-        author=name_in(author),
-        name=name,
-        parent=origin.parent,
-        commit=origin.commit,
-        run=origin.run,
-        hypothesis=why,
-    )
     switched = carry_out(
         project,
         f"fork {name}",
@@ -99,7 +89,7 @@ def fork(
         moves,
         refs=(RefMove(HEADS + name, None, commit),),
         records=(record.id,),
-        then=lambda: project.journal.append([record]),
+        then=enter,
         progress=progress,
     )
     return Forked(
@@ -113,6 +103,42 @@ def fork(
         switched.unavailable,
         switched.saved,
     )
+
+
+def _record(project: Project, name: str, origin: _Origin, author: str, why: str) -> Fork:
+    from axil.formats.record import Fork
+
+    return Fork(
+        id=project.new_id(),
+        time=project.clock(),
+        author=author,
+        name=name,
+        parent=origin.parent,
+        commit=origin.commit,
+        run=origin.run,
+        hypothesis=why,
+    )
+
+
+def _commit(
+    project: Project,
+    origin: _Origin,
+    record: Fork,
+    begun: parameters.Begun | None,
+    changes: Sequence[Assignment],
+    author: str,
+) -> tuple[str, Callable[[], object]]:
+    """The commit the experiment begins with, and what enters `record` into the journal, once we are there.
+
+    With `changes`, the git that writes the commit also writes that of the record; entering it moves the journal there.
+    """
+    base = _base(project, origin)
+    if begun is None:
+        return base, lambda: project.journal.append([record])
+    draft = project.journal.draft([record])
+    made = parameters.commit_with(project, begun, base, changes, record.name, author, [draft.commit])
+    commit, entry = made()
+    return commit, lambda: project.journal.publish(draft, entry)
 
 
 def _moves(project: Project, origin: _Origin, commit: str, progress: Progress) -> Moves:

@@ -14,13 +14,13 @@ from axil.actions.operation import data_moves
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.materialise import Target, apply, check, rescue
-from axil.data.plan import Plan, plan_switch
 from axil.errors import AxilError, Blocked, NotFound
-from axil.git.worktree import tracked
 from axil.journal.operations import DataMove, Kept
 
+# What plans moves and carries them out is imported where there is something to move: most forks move nothing.
 if TYPE_CHECKING:
+    from axil.data.materialise import Target
+    from axil.data.plan import Plan
     from axil.formats.pointer import Pointer
     from axil.project import Project
 
@@ -65,6 +65,9 @@ def plan_moves(
     edits of tracked data unless `force`, and `NotFound` for tracked data that is nowhere. Such outputs are left out and
     named.
     """
+    from axil.data.materialise import check
+    from axil.data.plan import plan_switch
+
     wanted = list(targets)
     shared = _shared(project, [one for one in wanted if one.old is None or one.new is None], commit) if commit else {}
     plans: list[Plan] = []
@@ -102,11 +105,13 @@ def _fetched(project: Project, targets: Sequence[Target], outputs: Collection[st
 
     tracked_data = [one.new.oid for one in targets if one.new is not None and one.path not in outputs]
     made = [one.new.oid for one in targets if one.new is not None and one.path in outputs]
+    sizes = {one.new.oid: one.new.size for one in targets if one.new is not None}
+    older = {one.new.oid: one.old.oid for one in targets if one.new is not None and one.old is not None}
     if tracked_data:
-        bring(project, [*tracked_data, *made], progress=progress)
+        bring(project, [*tracked_data, *made], sizes=sizes, older=older, progress=progress)
         return True
     try:
-        bring(project, made, progress=progress)
+        bring(project, made, sizes=sizes, older=older, progress=progress)
     except AxilError as error:
         project.tell(f"outputs were not fetched: {error.what}")
         return False
@@ -126,6 +131,8 @@ def plan_repair(
     A move from one content to the same visits nothing, so files that the user removed need a look of their own.
     Raises `Blocked` for edits unless `force`.
     """
+    from axil.data.materialise import check
+    from axil.data.plan import plan_switch
     from axil.data.status import changes
 
     plans = []
@@ -145,6 +152,8 @@ def saved(project: Project, plans: Iterable[Plan], progress: Progress = SILENT) 
     kept = []
     for plan in plans:
         if plan.unsaved:
+            from axil.data.materialise import rescue
+
             content = rescue(project.store, project.root, plan, progress=progress).content
             kind = "exec" if content.executable else content.kind
             kept.append(Kept(f"{EDITS[kind]}{plan.path}", content.oid.hex()))
@@ -153,6 +162,10 @@ def saved(project: Project, plans: Iterable[Plan], progress: Progress = SILENT) 
 
 def carry(project: Project, moves: Moves, progress: Progress = SILENT) -> tuple[int, int]:
     """Carry out `moves` after `saved` has saved what they overwrite; how many files were written and removed."""
+    if not moves.plans:
+        return 0, 0
+    from axil.data.materialise import apply
+
     written = removed = 0
     for planned in moves.plans:
         plan = _after_git(project, planned) if planned.path in moves.shared else planned
@@ -179,6 +192,8 @@ def refuse_during_run(project: Project, what: str, *, anywhere: bool = False) ->
 
 def _shared(project: Project, targets: Sequence[Target], commit: str) -> dict[str, set[str]]:
     """Path -> git's files at and below it, for those that come or go as data while git has files there."""
+    from axil.git.worktree import tracked
+
     come = [one.path for one in targets if one.new is not None]
     go = [one.path for one in targets if one.new is None]
     here = tracked(project.git, come) if come else set()
@@ -195,6 +210,9 @@ def _shared(project: Project, targets: Sequence[Target], commit: str) -> dict[st
 
 def _after_git(project: Project, planned: Plan) -> Plan:
     """The plan for a path at which git has just written or removed files: git's own are left alone."""
+    from axil.data.plan import plan_switch
+    from axil.git.worktree import tracked
+
     plan = plan_switch(project.index, project.store, project.root, planned.path, planned.old, planned.new)
     mine = {os.fsencode(file) for file in tracked(project.git, [planned.path])}
     return plan._replace(gone=[path for path in plan.gone if path not in mine])

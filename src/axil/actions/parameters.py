@@ -12,6 +12,7 @@ from axil.pipeline.load import parse_params
 
 if TYPE_CHECKING:
     from axil.formats.params import Assignment
+    from axil.git.fastimport import Commit
     from axil.git.status import Status
     from axil.project import Project
 
@@ -59,14 +60,20 @@ def begin_commit(project: Project, tree: str) -> Begun:
 
 
 def commit_with(
-    project: Project, begun: Begun, commit: str, changes: Sequence[Assignment], name: str, author: str
-) -> Callable[[], str]:
-    """A commit on top of `commit` in which the params file has `changes`; no ref points at it yet.
+    project: Project,
+    begun: Begun,
+    commit: str,
+    changes: Sequence[Assignment],
+    name: str,
+    author: str,
+    also: Sequence[Commit] = (),
+) -> Callable[[], list[str]]:
+    """A commit on top of `commit` in which the params file has `changes`, and those of `also`; no ref points at them.
 
-    git writes it while the caller goes on; calling the answer waits for its id. `author` is from `begin_stamp`. Raises
+    git writes while the caller goes on; calling the answer waits for their ids. `author` is from `begin_stamp`. Raises
     `BadInput` if the params file of the work tree has uncommitted edits: git could not carry both.
     """
-    from axil.git.fastimport import begin_commit_file
+    from axil.git.fastimport import Commit, begin_commits
 
     path = begun.path
     if any(entry.path == path for entry in begun.status().entries):
@@ -83,7 +90,8 @@ def commit_with(
     mode, data = old
     new = _assigned(data, path, changes)
     message = f"{name}: {', '.join(described(change) for change in changes)}\n"
-    made = begin_commit_file(project.git, commit, path, mode, new, message, (author, begun.committer()))
+    changed = Commit(commit, {path: (mode, new)}, message, author, begun.committer())
+    made = begin_commits(project.git, [changed, *also])
     parse_params(path, new, project.index)  # Now, while the parser is loaded anyway: the next command finds it done.
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 
@@ -158,15 +159,40 @@ def lacking(
     return absent
 
 
+def on_others(project: Project, but: str, oids: Iterable[Oid]) -> dict[Oid, str]:
+    """Those of `oids` that storage remotes other than `but` have, with all they name -> the first that does.
+
+    Remotes are asked only for what none is known to have; one that does not answer has nothing more.
+    """
+    found: dict[Oid, str] = {}
+    away = set(oids)
+    names = [name for name in _in_order(project) if name != but]
+    for name, ask in [(name, ask) for ask in (False, True) for name in names]:
+        if not away:
+            break
+        with contextlib.suppress(AxilError), open_storage(project, name) as storage:
+            if ask:
+                storage.refresh()
+            lost = lacking(project, away, catalog=storage.catalog)
+            found.update(dict.fromkeys(away - lost, name))
+            away = lost
+    return found
+
+
 def bring(
     project: Project,
     oids: Iterable[Oid],
     *,
     remote: str = "",
     trees_only: bool = False,
+    sizes: Mapping[Oid, int] = {},
+    older: Mapping[Oid, Oid] = {},
     progress: Progress = SILENT,
 ) -> set[Oid]:
     """Fetch `oids` and all they name, so far as they are not here; those that could not be had whole.
+
+    `sizes` are those of `oids` that are known. `older` says of some which ones they take the place of: what large files
+    have in common with those does not come.
 
     Without `remote` every storage remote is asked, the one to use first. Says what is fetched from where. Raises
     `Unreachable` or `Denied` if no remote that was asked had everything and one of them could not be asked.
@@ -178,7 +204,8 @@ def bring(
     for name in [storage_name(project, remote)] if remote else _in_order(project):
         try:
             with open_storage(project, name) as storage:
-                _bring_from(project, storage, absent, trees_only, progress)
+                _bring_from(project, storage, absent, trees_only, sizes, older, progress)
+            return set()  # Else it would have said what it could not bring.
         except NotFound:
             pass  # Another remote may have the rest.
         except AxilError as error:
@@ -191,7 +218,15 @@ def bring(
     return absent
 
 
-def _bring_from(project: Project, storage: Storage, oids: set[Oid], trees_only: bool, progress: Progress) -> None:
+def _bring_from(
+    project: Project,
+    storage: Storage,
+    oids: set[Oid],
+    trees_only: bool,
+    sizes: Mapping[Oid, int],
+    older: Mapping[Oid, Oid],
+    progress: Progress,
+) -> None:
     from axil.transfer.fetch import fetch, plan_fetch
 
     store, catalog = project.store, storage.catalog
@@ -207,10 +242,12 @@ def _bring_from(project: Project, storage: Storage, oids: set[Oid], trees_only: 
         fetch(store, catalog, oids, trees_only=True, progress=progress)
     except NotFound as error:
         trouble = error
-    plan = plan_fetch(store, catalog, oids)
+    plan = plan_fetch(store, catalog, oids, sizes)
     if plan.bytes:
-        project.tell(f"fetching {size(plan.bytes)} from {storage.name}")
-    fetch(store, catalog, oids, progress=progress)
+        # How much of it older versions hold is known when recipes have come.
+        much = f"{'at most ' if older else ''}{size(plan.bytes)} " if plan.whole else ""
+        project.tell(f"fetching {much}from {storage.name}")
+    fetch(store, catalog, oids, older=older, progress=progress)
     if trouble is not None:
         raise trouble
 
@@ -228,13 +265,15 @@ class Elsewhere:
         self._project = project
         self._catalogs: list[Catalog] | None = None
 
-    def to_fetch(self, oids: Iterable[Oid]) -> int | None:
-        """How many bytes must come to have `oids` and all they name here; None if no remote is known to have them."""
+    def to_fetch(self, sizes: Mapping[Oid, int]) -> int | None:
+        """How many bytes must come to have these objects (with their sizes) and all they name here.
+
+        None if no remote is known to have them.
+        """
         from axil.transfer.fetch import plan_fetch
 
-        wanted = list(oids)
         for catalog in self._known():
-            plan = plan_fetch(self._project.store, catalog, wanted)
+            plan = plan_fetch(self._project.store, catalog, sizes, sizes)
             if not plan.missing:
                 return plan.bytes
         return None

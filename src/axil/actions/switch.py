@@ -14,7 +14,6 @@ from axil.actions.outputs import ignore_outputs, outputs_of
 from axil.actions.tracking import begin_pointer_files, changed_pointers, pointers, refuse_nested
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.data.materialise import Target
 from axil.errors import AxilError, NotFound
 from axil.git.refs import Head, update_refs
 from axil.journal.operations import Kept, RefMove
@@ -85,6 +84,8 @@ def plan_switching(
 
     `commit` is where HEAD is going, `files` what `begin_pointer_files` gave, if begun. Raises what `plan_moves` raises.
     """
+    from axil.data.materialise import Target
+
     here = project.index.all_tracked()
     now = pointers(project, files)
     data = {**now, **changes}
@@ -172,8 +173,10 @@ def bring_back(
     moves = plan_switching(project, tip, more, outputs_of(project, name), force=force, progress=progress)
     done = carry_out(project, f"switch {name}", project.head, moves, force=force, progress=progress)
     here = project.index.all_tracked()
+    # What came from nothing was compared with the disk path by path just now.
+    looked_at = {plan.path for plan in moves.plans if plan.old is None}
     mending = []
-    for path in here:
+    for path in [path for path in here if path not in looked_at]:
         with suppress(NotFound):  # An output that the store has no more: the next run makes it again.
             mending += plan_repair(project, [path], here, force=True, progress=progress)
     # Edits are no reason to refuse here: they stay, as git keeps them when one switches to where one is.

@@ -25,8 +25,9 @@ def program() -> NoReturn:
     """The `axil` that shells start: runs `main`, then ends the process at once, without taking Python apart."""
     import gc
 
-    # Looking for garbage while modules load finds none; in a long run it is found later, not never.
-    gc.set_threshold(50_000)
+    # Looking for garbage while modules load, or among a hundred thousand rows, finds none; in a long run it is found
+    # later, not never.
+    gc.set_threshold(200_000)
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started axil
         nowhere = open(os.devnull, "w")
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
@@ -143,12 +144,11 @@ def _dispatch(words: list[str], face: Face) -> int:
 
 def _parsed(command: Command, words: list[str]) -> object:
     """What the options of `command` are when it is typed with `words`."""
-    if not words:
-        from axil.cli import bare
-        from axil.cli.table import load
+    from axil.cli import bare
+    from axil.cli.table import load
 
-        if (parsed := bare.parsed(load(command).configure)) is not None:
-            return parsed
+    if (parsed := bare.parsed(load(command).configure, words)) is not None:
+        return parsed
     from axil.cli.errors import unknown_options
 
     parser = parser_of(command)

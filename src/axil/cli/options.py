@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     import argparse
 
 
+def add_everywhere(parser: argparse._ActionsContainer, hide: Any) -> None:
+    """The options that every command has; the default `hide` leaves them unset when they are not given."""
+    add = parser.add_argument
+    add("-C", dest="directory", metavar="DIR", action="append", default=hide, help="act as if started in DIR")
+    add("-q", "--quiet", action="store_true", default=hide, help="only the answer and errors")
+    add("-v", "--verbose", action="count", default=hide, help="say more; -v shows where an error came from")
+    add("--color", action="store_true", dest="color", default=hide, help="colours even in a pipe")
+    add("--no-color", action="store_false", dest="color", default=hide, help="no colours")
+    add("-h", "--help", action="help", default=hide, help="this help")
+
+
 def completing(action: argparse.Action, kind: str) -> argparse.Action:
     """Let shell completion offer `kind` ("experiments", "runs", "remotes" …, see `completion.KINDS`) for it."""
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from axil.base.light import Any, NoReturn
+from axil.cli.options import add_everywhere
 from axil.errors import UsageError
 
 GLOBAL = "everywhere"
@@ -77,15 +78,7 @@ class Parser(argparse.ArgumentParser):
         self.color = False  # of argparse itself, from Python 3.14 on
         self._positionals.title = "arguments"
         self.command_after_dashes = ""
-        everywhere = self.add_argument_group(GLOBAL)
-        add = everywhere.add_argument
-        hide = argparse.SUPPRESS
-        add("-C", dest="directory", metavar="DIR", action="append", default=hide, help="act as if started in DIR")
-        add("-q", "--quiet", action="store_true", default=hide, help="only the answer and errors")
-        add("-v", "--verbose", action="count", default=hide, help="say more; -v shows where an error came from")
-        add("--color", action="store_true", dest="color", default=hide, help="colours even in a pipe")
-        add("--no-color", action="store_false", dest="color", default=hide, help="no colours")
-        add("-h", "--help", action="help", default=hide, help="this help")
+        add_everywhere(self.add_argument_group(GLOBAL), argparse.SUPPRESS)
 
     def error(self, message: str) -> NoReturn:
         """Wrong usage, in axil's three lines."""

@@ -88,7 +88,11 @@ def compare(pair: Pair, path: bytes, old: Entry | None, new: Entry | None) -> It
     after = {entry.name: entry for entry in come}
     prefix = path + b"/" if path else b""
     for name in sorted({**before, **after}):
-        yield from compare(pair, prefix + name, before.get(name), after.get(name))
+        one, other = before.get(name), after.get(name)
+        if (one is None or one.kind != DIR_KIND) and (other is None or other.kind != DIR_KIND):
+            yield Step(prefix + name, one, other, False)
+        else:
+            yield from compare(pair, prefix + name, one, other)
     if new_folder is None:
         yield Step(path, old, new, old_folder is not None and not gone)
 

@@ -14,6 +14,7 @@ from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
+from axil.data.coming import coming
 from axil.data.diff import DIR_KIND, root_entry
 from axil.data.index import Update, WorkTreeIndex
 from axil.data.plan import MARK, Plan, listed, mark_of, plan_switch
@@ -23,6 +24,7 @@ from axil.errors import AxilError, Blocked
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
 from axil.store import Placed, Store
+from axil.store.hashing import LARGE
 
 __all__ = [
     "Applied",
@@ -126,14 +128,12 @@ def apply(
     index.remember(MARK, {key: mark_of(plan.new)})
     try:
         for path in plan.clear:
-            _clear(os.path.join(top, path))
-        for path in plan.folders:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(os.path.join(top, path))
+            scan.remove(os.path.join(top, path))
         known = _write(index, store, top, plan, progress)
         removed = _remove(top, plan)
     except OSError as error:
-        shown = os.path.relpath(os.fsdecode(error.filename), root) if error.filename else plan.path
+        name = error.filename2 or error.filename  # Of a rename the second is what was to come.
+        shown = os.path.relpath(os.fsdecode(name), root) if name else plan.path
         raise AxilError(
             f"{shown} could not be changed",
             error.strerror or str(error),
@@ -219,26 +219,35 @@ def _put_nested(put_tree: Callable[[list[Entry]], Oid], inside: dict[bytes, Entr
 
 
 def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress: Progress) -> dict[bytes, Known]:
-    """Write files and links, each first beside its place and then renamed; returns what the index may know of them."""
-    items = [
-        (entry.oid, entry.size, os.fsdecode(os.path.join(top, path)), entry.kind == EXEC[0])
-        for path, entry in plan.files
-    ]
-    stats: list[Placed] = store.place_files(items, progress) if items else []
+    """Make folders, then write files and links, each first beside its place and then renamed; what is in folders that
+    come as a whole needs no renames. Returns what the index may know of them.
+    """
+    found: dict[bytes, Placed] = {}
+    prefix = os.fsdecode(os.path.join(top, b""))
+
+    def place(files: Sequence[tuple[bytes, Entry]], instead: dict[str, str]) -> None:
+        items = [(one.oid, one.size, prefix + os.fsdecode(path), one.kind == EXEC[0]) for path, one in files]
+        stats = store.place_files(items, progress, instead) if items else []
+        found.update(zip((path for path, _ in files), stats, strict=True))
+
+    with coming(top, plan.folders) as private:
+        # Large files are left for later: when they are interrupted, those that are there need not be written again.
+        early = [one for one in plan.files if one[1].size < LARGE and one[0].rpartition(b"/")[0] in private]
+        place(early, {prefix + os.fsdecode(path): os.fsdecode(full) for path, full in private.items()})
+    place([one for one in plan.files if one[0] not in found], {})
     for path, entry in plan.links:
         full = os.path.join(top, path)
         temporary = os.path.join(os.path.dirname(full), scan.temporary_name())
         os.symlink(store.read(entry.oid), temporary)
         os.rename(temporary, full)
-        found = os.lstat(full)
-        stats.append(Placed(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
-    if not stats:
+        stat = os.lstat(full)
+        found[path] = Placed(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+    if not found:
         return {}
     # Taken last: what another process changes after this moment has a later ctime than the entries we trust.
     stamp = scan.now_of(os.path.dirname(os.path.join(top, os.fsencode(plan.path))), index.clock)
     return {
-        path: Known(entry.kind, pack_stat(*stat, stamp), entry.oid)
-        for (path, entry), stat in zip([*plan.files, *plan.links], stats, strict=True)
+        path: Known(entry.kind, pack_stat(*found[path], stamp), entry.oid) for path, entry in [*plan.files, *plan.links]
     }
 
 
@@ -253,21 +262,8 @@ def _remove(top: bytes, plan: Plan) -> int:
     return len(plan.gone)
 
 
-def _clear(full: bytes) -> None:
-    """Remove a file or link, or a folder with all in it; follows no link."""
-    if os.path.islink(full) or not os.path.isdir(full):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(full)
-        return
-    with os.scandir(full) as entries:
-        paths = [entry.path for entry in entries]
-    for path in paths:
-        _clear(path)
-    os.rmdir(full)
-
-
 def _sweep(top: bytes, path: bytes) -> None:
-    """Remove the temporary files that a killed switch left in the tracked `path`, and of a file: beside it."""
+    """Remove what a killed switch left half-made in the tracked `path` and beside it."""
     scan.sweep(os.path.dirname(os.path.join(top, path)))
     todo = [os.path.join(top, path)]
     while todo:
@@ -276,10 +272,11 @@ def _sweep(top: bytes, path: bytes) -> None:
             continue
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
+                if scan.is_temporary(entry.name):
+                    with contextlib.suppress(OSError):  # A worker of the killed process may not have ended yet.
+                        scan.remove(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
                     todo.append(entry.path)
-                elif scan.is_temporary(entry.name):
-                    os.unlink(entry.path)
 
 
 def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> None:

@@ -115,6 +115,8 @@ class _Planner:
         self.cleared: set[bytes] = set()
         self.disk: dict[bytes, Known | None] = {}
         self.recorded: dict[bytes, Entry] = {}
+        self.inside: dict[bytes, int] = {}
+        """How many more files come directly into each folder."""
         self.steps = self._compare(old)
         mark = index.cached(MARK, self.base)
         if mark and mark != mark_of(new):
@@ -261,11 +263,9 @@ class _Planner:
             self.plan.trees[path] = new
         elif new is not None:
             more += 1
-        if more:
-            folder = path
-            while len(folder) > len(self.base):
-                folder = folder.rpartition(b"/")[0]
-                self.plan.counts[folder] = self.plan.counts.get(folder, 0) + more
+        if more and len(path) > len(self.base):
+            folder = path.rpartition(b"/")[0]
+            self.inside[folder] = self.inside.get(folder, 0) + more
 
     def _judge(self, path: bytes, found: Known, old: Entry | None) -> None:
         if found.kind == scan.OTHER_KIND:
@@ -319,6 +319,11 @@ class _Planner:
     def finish(self) -> None:
         """Put the plan in order, and raise what must be known before anything is touched."""
         plan = self.plan
+        for folder, more in self.inside.items():
+            plan.counts[folder] = plan.counts.get(folder, 0) + more
+            while len(folder) > len(self.base):
+                folder = folder.rpartition(b"/")[0]
+                plan.counts[folder] = plan.counts.get(folder, 0) + more
         # What is in a cleared folder goes with it. Removing it later, by path, could lead through what comes there.
         plan.gone[:] = [path for path in plan.gone if not self._in_cleared(path)]
         kept = (path for path in plan.gone_folders if not self._in_cleared(path))

@@ -63,7 +63,8 @@ def list_folder(path: bytes, everything: bool) -> Listing:
     names = [entry.name for entry in found if entry.is_file(follow_symlinks=False)]
     odd: dict[bytes, int] = {}
     if len(names) < len(found):
-        odd = {entry.name: _odd_kind(entry) for entry in found if not entry.is_file(follow_symlinks=False)}
+        others = [entry for entry in found if not entry.is_file(follow_symlinks=False)]
+        odd = {entry.name: _odd_kind(entry) for entry in others if not is_temporary(entry.name)}
     if not everything:
         names = [name for name in names if not (name.endswith(_ENDING) or name in _IGNORED)]
         odd = {name: kind for name, kind in odd.items() if kind != OTHER_KIND and name not in _IGNORED}
@@ -79,20 +80,34 @@ def list_folder(path: bytes, everything: bool) -> Listing:
 
 def temporary_name() -> bytes:
     """A fresh name for which `is_temporary` holds."""
-    return _TEMPORARY + os.urandom(8).hex().encode()
+    return _TEMPORARY + b"%d-%s" % (os.getpid(), os.urandom(8).hex().encode())
 
 
 def is_temporary(name: bytes) -> bool:
-    """Whether axil made this file for a moment, and perhaps was killed before it could remove it: it is no data."""
+    """Whether axil made this file or folder for a moment, and perhaps was killed before it could remove it: it is no
+    data."""
     return name.startswith(_TEMPORARY)
 
 
 def sweep(folder: bytes) -> None:
-    """Remove such files of killed processes from `folder`, not from below it; others may still be writing theirs."""
+    """Remove what killed processes left so in `folder`, not from below it; others may still be writing theirs."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if _abandoned(entry.name):
-                os.unlink(entry.path)
+        left = [entry.path for entry in entries if _abandoned(entry.name)]
+        for path in left:
+            remove(path)
+
+
+def remove(full: bytes) -> None:
+    """Remove a file or link, or a folder with all in it; follows no link."""
+    if os.path.islink(full) or not os.path.isdir(full):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(full)
+        return
+    with os.scandir(full) as entries:
+        paths = [entry.path for entry in entries]
+    for path in paths:
+        remove(path)
+    os.rmdir(full)
 
 
 def _abandoned(name: bytes) -> bool:

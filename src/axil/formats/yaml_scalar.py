@@ -7,15 +7,14 @@ import re
 
 from axil.base.light import Any
 
-_INT = re.compile(r"[-+]?[0-9][0-9_]*")
-_BASED = re.compile(r"[-+]?0o[0-7_]+|[-+]?0x[0-9a-fA-F_]+")
-_FLOAT = re.compile(
-    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+(?:[eE][-+]?[0-9]+)?)"
-)
+# Compiled when first used: most values are plain numbers and words.
+_INT = r"[-+]?[0-9][0-9_]*"
+_BASED = r"[-+]?0o[0-7_]+|[-+]?0x[0-9a-fA-F_]+"
+_FLOAT = r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+(?:[eE][-+]?[0-9]+)?)"
 _SPECIAL = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
-_PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_/.+@-]*(?: [A-Za-z0-9_/.+@-]+)*")
+_PLAIN = r"[A-Za-z_/.][A-Za-z0-9_/.+@-]*(?: [A-Za-z0-9_/.+@-]+)*"
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", ".inf", ".nan", "=", "<<"])
 
 
@@ -23,12 +22,12 @@ def scalar(text: str) -> str | int | float | bool | None:
     """The plain (unquoted) scalar `text` by the rules of YAML 1.2."""
     if text in _SPECIAL:
         return _SPECIAL[text]
-    if _INT.fullmatch(text) and len(text) < 1000:
+    if re.fullmatch(_INT, text) and len(text) < 1000:
         return int(text.replace("_", ""))
-    if _BASED.fullmatch(text):
+    if re.fullmatch(_BASED, text):
         digits = text.replace("_", "").lower()
         return int(digits, 8 if "o" in digits else 16) if digits[-1] not in "ox" else text
-    if _FLOAT.fullmatch(text) and any(char.isdigit() for char in text):
+    if re.fullmatch(_FLOAT, text) and any(char.isdigit() for char in text):
         return float(text.replace("_", ""))
     if text.lower() in (".inf", "+.inf", "-.inf", ".nan"):
         return float(text.lower().replace(".", ""))
@@ -62,7 +61,7 @@ def _float(value: float) -> str:
 def _string(value: str, style: str | None) -> str:
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
-    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not value[:2].strip(".").isdigit()
+    plain = re.fullmatch(_PLAIN, value) and value.lower() not in _WORDS and not value[:2].strip(".").isdigit()
     if plain and style != '"' and not value.startswith("---"):
         return value
     return '"' + "".join(_escaped(char) for char in value) + '"'

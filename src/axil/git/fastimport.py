@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from axil.base.light import NamedTuple
 from axil.errors import BadInput
 from axil.git.process import BATCH, DURABLE, Git, failure, text
 from axil.git.refs import LostRace
@@ -37,9 +38,9 @@ def fast_import(
     Returns the new commit. `author` is "Name <mail>", `merge` are further parents. Raises `LostRace`, leaving the
     ref alone, if it is no longer at `old` or an ancestor of it; objects and ref are on the disk on return.
     """
-    stamp = f"{_identity(author)} {int(time)} +0000"
+    who = os.fsencode(stamp(author, time))
     parts: list[bytes] = [b"feature done\n", b"commit %s\nmark :1\n" % _ref(ref)]
-    parts += [b"author %s\n" % os.fsencode(stamp), b"committer %s\n" % os.fsencode(stamp)]
+    parts += [b"author %s\n" % who, b"committer %s\n" % who]
     parts.append(_data(message.encode("utf-8", "surrogateescape")))
     if old:
         parts.append(b"from %s\n" % _oid(old))
@@ -60,23 +61,45 @@ def fast_import(
     raise failure(git, command, result)
 
 
-def begin_commit_file(
-    git: Git, base: str, path: str, mode: str, data: bytes, message: str, stamps: tuple[str, str]
-) -> Callable[[], str]:
-    """A commit on top of `base` in which `path` holds `data`; no ref points at it yet, git's index is not touched.
+class Commit(NamedTuple):
+    """A commit to be made on top of `base` ("": a first commit), in which each of `files` holds (mode, content).
 
-    `stamps` are author and committer, each as git writes them in commits (`commits.begin_stamp`). git writes while the
-    caller goes on; calling the answer waits for the commit's id.
+    Author and committer are written as git writes them in commits (`commits.begin_stamp`).
+    """
+
+    base: str
+    files: Mapping[str, tuple[str, bytes]]
+    message: str
+    author: str
+    committer: str
+
+
+def begin_commits(git: Git, commits: Sequence[Commit]) -> Callable[[], list[str]]:
+    """Make `commits`, of which one at least has a base; no ref points at them yet, git's index is not touched.
+
+    git writes while the caller goes on; calling the answer waits for their ids, which are on the disk then.
     """
     # Commits are made on a ref; with no commit to be at, git deletes it before it has ever been there.
     ref = b"refs/axil/unnamed"
-    author, committer = (os.fsencode(stamp) for stamp in stamps)
-    parts = [b"feature done\ncommit %s\nmark :1\nauthor %s\ncommitter %s\n" % (ref, author, committer)]
-    parts += [_data(message.encode("utf-8", "surrogateescape")), b"from %s\n" % _oid(base)]
-    parts += [b"M %s inline %s\n" % (_mode(mode), _path(path)), _data(data)]
-    parts.append(b"reset %s\nfrom %s\n\nget-mark :1\ndone\n" % (ref, b"0" * len(base)))
-    finish = git.begin(*_command([path]), input=b"".join(parts))
-    return lambda: text(finish()).strip()
+    nowhere = b"reset %s\nfrom %s\n\n" % (ref, b"0" * max(len(one.base) for one in commits))
+    parts = [b"feature done\n"]
+    for mark, one in enumerate(commits, 1):
+        author, committer = os.fsencode(one.author), os.fsencode(one.committer)
+        parts.append(b"commit %s\nmark :%d\nauthor %s\ncommitter %s\n" % (ref, mark, author, committer))
+        parts.append(_data(one.message.encode("utf-8", "surrogateescape")))
+        parts += [b"from %s\n" % _oid(one.base)] if one.base else []
+        for path, (mode, data) in one.files.items():
+            parts += [b"M %s inline %s\n" % (_mode(mode), _path(path)), _data(data)]
+        parts.append(nowhere)
+    parts += [b"get-mark :%d\n" % mark for mark in range(1, len(commits) + 1)]
+    command = _command([path for one in commits for path in one.files], commits=len(commits))
+    finish = git.begin(*command, input=b"".join([*parts, b"done\n"]))
+    return lambda: text(finish()).split()
+
+
+def stamp(author: str, time: float) -> str:
+    """`author`, "Name <mail>", at `time` as git writes it in commits. Raises `BadInput` for what git would not read."""
+    return f"{_identity(author)} {int(time)} +0000"
 
 
 def write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
@@ -91,10 +114,10 @@ def write_blobs(git: Git, contents: Sequence[bytes]) -> list[str]:
     return text(out).split()
 
 
-def _command(paths: Sequence[str]) -> tuple[str, ...]:
+def _command(paths: Sequence[str], *, commits: int = 1) -> tuple[str, ...]:
     """The command for a stream that changes what is at `paths`."""
-    # A commit, its tree, and for each path at most the content and the folders above it.
-    most = 2 + sum(2 + path.count("/") for path in paths)
+    # The commits, their trees, and for each path at most the content and the folders above it.
+    most = 2 * commits + sum(2 + path.count("/") for path in paths)
     # A pack that is unpacked and removed at once need not reach the disk, only its objects.
     return (*_WRITE, *(("-c", "core.fsync=loose-object,reference,-pack") if most < _UNPACKED else ()), *_IMPORT)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, Busy, GitFailed
-from axil.git.process import Git, failure, text
+from axil.git.process import DURABLE, Git, failure, text
 
 BRANCHES = "refs/heads/"
 
@@ -72,8 +72,8 @@ def read_commit(git: Git, ref: str) -> str:
     return text(result.out).strip() if result.code == 0 else ""
 
 
-def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -> None:
-    """Move all refs of `updates` or none; `message` goes to the reflog.
+def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil", durable: bool = False) -> None:
+    """Move all refs of `updates` or none; `message` goes to the reflog, with `durable` they are on the disk on return.
 
     `(ref, None, None)` only demands that the ref does not exist; `(ref, x, x)` that it is at x.
     Raises `LostRace` if a ref is not at its old value, `BadInput` if a name is not possible beside an existing one.
@@ -89,7 +89,7 @@ def update_refs(git: Git, updates: Iterable[Update], *, message: str = "axil") -
             stream.append(f"update {ref}\0{new}\0{old}" if old else f"create {ref}\0{new}")
     stream += ["prepare", "commit"]
     data = "".join(f"{command}\0" for command in stream).encode("utf-8", "surrogateescape")
-    result = git.call("update-ref", "-m", message, "--stdin", "-z", input=data)
+    result = git.call(*(DURABLE if durable else ()), "update-ref", "-m", message, "--stdin", "-z", input=data)
     if result.code:
         raise _refused(git, result.err) or failure(git, ("update-ref",), result)
 
@@ -137,6 +137,16 @@ def check_name(name: str) -> None:
     """
     if why := name_problem(name):
         raise BadInput(f"“{name}” cannot be an experiment's name", why, "use letters, digits, “_”, “-”, “.” or “/”")
+
+
+def split_tracked(tracked: str, known: Collection[str]) -> tuple[str, str]:
+    """(git remote, name there) of what follows `refs/remotes/` in a ref; remotes that are not `known` have no slash."""
+    parts = tracked.split("/")
+    for count in range(len(parts) - 1, 1, -1):
+        remote = "/".join(parts[:count])
+        if remote in known:
+            return remote, "/".join(parts[count:])
+    return parts[0], "/".join(parts[1:])
 
 
 def name_problem(name: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run
     from axil.git.catfile import CatFile
     from axil.journal import tree
+    from axil.journal.draft import Draft
 
 _PATIENCE = 30.0
 _SHORTEST_END = 4
@@ -57,12 +58,11 @@ class Journal:
         trees, kept reachable beside the run. `author` ("Name <mail>") defaults to the first record's. Raises `Busy`
         when other processes kept winning for 30 s, `BadInput` for a record that could not be read back.
         """
-        from axil.formats.record import decode, encode, kind_of
         from axil.git.fastimport import fast_import
+        from axil.journal import draft as drafts
         from axil.journal import tree
 
-        encoded = {(kind_of(record), record.id): encode(record) for record in records}
-        checked = {place: decode(data, place[1]) for place, data in encoded.items()}
+        encoded, checked = drafts.encoded(records)
         for attempt in self._attempts():
             if attempt:
                 self._tip, self._fresh = _UNKNOWN, False
@@ -71,7 +71,7 @@ class Journal:
             new = [place for place in encoded if not self._has(*place)]
             if not new:
                 return []
-            files = {f"{tree.folder(*place)}/{tree.RECORD}": encoded[place] for place in new}
+            files = drafts.files({place: encoded[place] for place in new})
             trees = {
                 f"{tree.folder('run', run)}/{tree.SNAPSHOT}": ("040000", snapshot)
                 for run, snapshot in (snapshots or {}).items()
@@ -79,12 +79,40 @@ class Journal:
             }
             with suppress(LostRace):
                 commit = fast_import(
-                    self._git, self.REF, parent or None, files, entries=trees, message=_message(new),
-                    author=author or records[0].author or "axil <journal@axil>", time=self._clock(),
+                    self._git, self.REF, parent or None, files, entries=trees, message=drafts.message(new),
+                    author=author or records[0].author or drafts.NOBODY, time=self._clock(),
                 )  # fmt: skip
-                self._bring_forward(parent, commit, [r for place in new if (r := checked[place])])
+                self._bring_forward(parent, commit, [checked[place] for place in new if place in checked])
                 return [place[1] for place in new]
         raise AssertionError("unreachable")
+
+    def draft(self, records: Sequence[AnyRecord]) -> Draft:
+        """What appends `records`, whose ids are new, for a caller who has git write other commits too.
+
+        Raises `BadInput` for a record that could not be read back.
+        """
+        from axil.git.fastimport import Commit, stamp
+        from axil.journal import draft as drafts
+
+        encoded, checked = drafts.encoded(records)
+        self._ask(lambda db: None)
+        author = stamp(records[0].author or drafts.NOBODY, self._clock())
+        files = {path: ("100644", data) for path, data in drafts.files(encoded).items()}
+        commit = Commit(self._tip, files, drafts.message(list(encoded)), author, author)
+        return drafts.Draft(tuple(checked.values()), commit)
+
+    def publish(self, draft: Draft, commit: str) -> None:
+        """Move the journal to the `commit` made of `draft`, durable on return; the same as `append` from then on.
+
+        If others were quicker, the records are appended to what they wrote.
+        """
+        try:
+            update_refs(self._git, [(self.REF, commit, draft.commit.base or None)], durable=True)
+        except (LostRace, Busy):
+            self._tip, self._fresh = _UNKNOWN, False
+            self.append(draft.records)
+        else:
+            self._bring_forward(draft.commit.base, commit, draft.records)
 
     def merge(self, other: str) -> None:
         """Make this journal the union of itself and the journal commit `other`.
@@ -116,6 +144,10 @@ class Journal:
     def all_experiments(self) -> list[Experiment]:
         """Every experiment there ever was; names may repeat, identities do not."""
         return self._ask(reading.experiments)
+
+    def renamed(self) -> dict[str, str]:
+        """Former name -> present name of experiments, where the former one means nothing else now."""
+        return self._ask(reading.renamed)
 
     def summaries(self, metric: str | None = None, direction: str = "max") -> dict[str, Summary]:
         """Identity -> number of runs, newest run, and best value of `metric` among the succeeded runs."""
@@ -365,7 +397,3 @@ class Journal:
             "\n".join(lines + ["  …"] * (len(found) > 10)),
             "type more characters of the id",
         )
-
-
-def _message(places: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(" ".join(place) for place in places[:20]) + "\n"

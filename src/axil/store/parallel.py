@@ -171,8 +171,12 @@ def _be_worker(
     work: Callable[[Any], list[Any]],
     finish: Callable[[], object] | None,
 ) -> None:
+    import gc
+
     global in_worker
     in_worker = True
+    # What a worker leaves goes with it; looking for garbage would copy the pages it shares with its parent.
+    gc.disable()
     try:
         while task := os.read(tasks, 4):
             number = int.from_bytes(task, "little")

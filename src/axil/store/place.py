@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from blake3 import blake3
 
@@ -35,14 +35,18 @@ class Placed(NamedTuple):
     inode: int
 
 
-def place_files(store: Store, items: Sequence[Item], progress: Progress) -> list[Placed]:
+def place_files(
+    store: Store, items: Sequence[Item], progress: Progress, instead: Mapping[str, str] | None = None
+) -> list[Placed]:
     """Writes each blob to a temporary file beside its path, verified, and renames that over it; parents must exist.
 
+    For a folder that is not there yet `instead` may name another, which nobody else uses and the caller is going to
+    rename: small files of that folder go into it under their own names, which saves the renames.
     Many files are shared out to forked workers. Raises `NotFound`, `Damaged` or `AxilError` (disk full, no permission)
     at the first failure: files placed until then stay placed, no file is half written.
     """
     store.packs.refresh()
-    placer = _Placer(store)
+    placer = _Placer(store, instead or {})
     # The kernel serialises much of making small files, so sharing them out pays only when they are very many.
     many = _FORK_FROM_LARGE if sum(size for _, size, _, _ in items) > _MUCH else _FORK_FROM_SMALL
     answers = parallel.run(items, placer.place, progress, many=many)
@@ -50,28 +54,62 @@ def place_files(store: Store, items: Sequence[Item], progress: Progress) -> list
 
 
 class _Placer:
-    __slots__ = ("_count", "_store")
+    __slots__ = ("_count", "_entered", "_folder", "_instead", "_store")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, instead: Mapping[str, str]) -> None:
         self._store = store
+        self._instead = instead
         self._count = 0
+        self._entered = ""
+        self._folder = -1
 
     def place(self, items: Sequence[Item]) -> list[tuple[int, int, int, int]]:
-        return [self._place(*item) for item in items]
+        try:
+            return [self._place(*item) for item in items]
+        finally:
+            self._leave()
 
     def _place(self, oid: Oid, size: int, path: str, executable: bool) -> tuple[int, int, int, int]:
-        self._count += 1
-        temporary = f"{path[: path.rindex('/')]}/{TEMPORARY_PREFIX}{os.getpid()}-{self._count}"
+        folder, _, name = path.rpartition("/")
         found = self._store.packs.find(oid)
         try:
-            if found:
-                data = found[0].read(found[1])[1]
-                if len(data) != size or blake3(data).digest() != oid:
-                    raise faults.damaged(oid, found[0].path, _mismatch(len(data), size))
-                return self._write(temporary, path, executable, lambda fd: write_all(fd, data))
-            return self._place_large(oid, size, temporary, path, executable)
+            if not found:
+                return self._place_large(oid, size, self._temporary(folder), path, executable)
+            data = found[0].read(found[1])[1]
+            if len(data) != size or blake3(data).digest() != oid:
+                raise faults.damaged(oid, found[0].path, _mismatch(len(data), size))
+            if private := self._instead.get(folder):
+                try:
+                    return self._write_new(private, name, executable, data)
+                except FileExistsError:
+                    # A file system may hold two names of a directory to be the same: then the later one stays.
+                    folder, path = private, f"{private}/{name}"
+            return self._write(self._temporary(folder), path, executable, lambda fd: write_all(fd, data))
         except OSError as error:
             raise faults.refusal(error, path, size) from None
+
+    def _temporary(self, folder: str) -> str:
+        self._count += 1
+        return f"{folder}/{TEMPORARY_PREFIX}{os.getpid()}-{self._count}"
+
+    def _write_new(self, folder: str, name: str, executable: bool, data: bytes) -> tuple[int, int, int, int]:
+        """The file `name` in the private `folder`, which is kept open for the next one."""
+        if folder != self._entered:
+            self._leave()
+            self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._entered = folder
+        fd = os.open(name, _CREATE, 0o777 if executable else 0o666, dir_fd=self._folder)
+        try:
+            write_all(fd, data)
+            stat = os.fstat(fd)
+        finally:
+            os.close(fd)
+        return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+
+    def _leave(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._entered, self._folder = "", -1
 
     def _write(
         self, temporary: str, path: str, executable: bool, fill: Callable[[int], object]

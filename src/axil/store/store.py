@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from axil.base.clock import Clock, system_clock
 from axil.base.hashing import Oid, hash_bytes
@@ -193,11 +193,16 @@ class Store:
 
         return Batch(self)
 
-    def place_files(self, items: Sequence[tuple[Oid, int, str, bool]], progress: Progress = SILENT) -> list[Placed]:
+    def place_files(
+        self,
+        items: Sequence[tuple[Oid, int, str, bool]],
+        progress: Progress = SILENT,
+        instead: Mapping[str, str] | None = None,
+    ) -> list[Placed]:
         """Writes blobs into work tree files: (oid, size, absolute path, executable) each; see `place.place_files`."""
         from axil.store.place import place_files
 
-        return place_files(self, items, progress)
+        return place_files(self, items, progress, instead)
 
     def usage(self) -> Usage:
         """Counts what is stored, from listings and tables."""

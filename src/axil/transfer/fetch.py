@@ -5,7 +5,7 @@ Whatever the remote answers, nothing comes into the store that is not what its n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
@@ -21,6 +21,7 @@ from axil.transfer.assemble import assemble
 from axil.transfer.catalog import Catalog
 from axil.transfer.lookup import places, trees_at
 from axil.transfer.ranges import Entry
+from axil.transfer.reuse import Neighbours, versions_before
 from axil.transfer.source import Source
 from axil.transfer.walk import Walk
 
@@ -37,7 +38,7 @@ class FetchPlan(NamedTuple):
     missing: tuple[Oid, ...]
     """What is neither here nor, as far as is known, on the remote."""
     whole: bool
-    """False if there are directories that are not here, so that it is not known what they name."""
+    """False if it is not known how much comes: for directories that are not here, or large files of unknown size."""
 
 
 class Fetched(NamedTuple):
@@ -47,8 +48,12 @@ class Fetched(NamedTuple):
     bytes: int
 
 
-def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan:
-    """What `fetch` would do, without the network and without writing. Directories that are here are descended."""
+def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid], sizes: Mapping[Oid, int] = {}) -> FetchPlan:
+    """What `fetch` would do, without the network and without writing. Directories that are here are descended.
+
+    `sizes` are those of `oids`, as far as the caller knows. Of large files all counts: what parts of them other ones
+    here hold is not known without asking.
+    """
     walk = Walk()
     frontier = walk.begin(oids)
     unread: set[Oid] = set()
@@ -59,8 +64,10 @@ def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan
         walk.deeper()
     absent = unread | _away(store, walk.blobs)
     found = places(catalog, absent)
-    bytes_ = sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items())
+    known = {oid: max(walk.blobs.get(oid, -1), sizes.get(oid, -1)) for oid in found}
+    bytes_ = sum(_weight(place, known[oid]) for oid, place in found.items())
     whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
+    whole = whole and not any(place.type == fmt.RECIPE and known[oid] < 0 for oid, place in found.items())
     return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())), whole)
 
 
@@ -83,14 +90,22 @@ def _weight(place: Place, size: int) -> int:
 
 
 def fetch(
-    store: Store, catalog: Catalog, oids: Iterable[Oid], *, trees_only: bool = False, progress: Progress = SILENT
+    store: Store,
+    catalog: Catalog,
+    oids: Iterable[Oid],
+    *,
+    trees_only: bool = False,
+    older: Mapping[Oid, Oid] = {},
+    progress: Progress = SILENT,
 ) -> Fetched:
     """Makes everything reachable from `oids` (blobs or directories) local and durable.
+
+    `older` says of some of them which ones they take the place of: large files are likely to have much in common.
 
     Raises `NotFound` if something is neither here nor on the remote, `Damaged` if it is wrong there; after everything
     else was fetched.
     """
-    job = _Fetch(store, catalog, progress)
+    job = _Fetch(store, catalog, older, progress)
     with store.batch() as batch:
         # Before looking what is here, so that it stays until what refers to it is written.
         batch.hold()
@@ -107,12 +122,13 @@ def fetch(
 class _Fetch:
     """One fetch: what it brought so far."""
 
-    def __init__(self, store: Store, catalog: Catalog, progress: Progress) -> None:
+    def __init__(self, store: Store, catalog: Catalog, older: Mapping[Oid, Oid], progress: Progress) -> None:
         self.source = Source(catalog)
         self.here: set[Oid] = set()
         """What was found to be here already."""
         self.objects = self.bytes = 0
         self._store = store
+        self._near = Neighbours(store, catalog, lambda: versions_before(store, older))
         self._progress = progress
 
     def trees(self, oids: Iterable[Oid], batch: Batch) -> dict[Oid, int]:
@@ -153,7 +169,7 @@ class _Fetch:
         total = sum(place.stored for place in plain.values()) + sum(max(sizes[oid], 0) for oid in recipes)
         self._progress.begin("fetching", total, "B")
         self._plain(plain)
-        for count, size in assemble(self._store, self.source, recipes, sizes, self._progress):
+        for count, size in assemble(self._store, self.source, recipes, sizes, self._near, self._progress):
             self.objects += count
             self.bytes += size
         self._progress.end()

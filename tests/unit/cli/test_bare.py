@@ -1,4 +1,4 @@
-"""Commands without further words are the same with and without argparse."""
+"""Commands typed in the usual way are the same with and without argparse."""
 
 from __future__ import annotations
 
@@ -25,6 +25,36 @@ def test_the_answer_is_that_of_argparse(command: Any) -> None:
         return
     assert bare is not None
     assert vars(bare) == expected
+
+
+TYPED = [
+    "", "-q", "-v -v", "--color", "--no-color -q", "-C a -C b", "a", "a b", "a b c", "-q a", "a -q", "a -q b", "-- a",
+    "--json", "--json -q a", "-m words", "--message=words", "-m", "-m -q", "--message -x", "-mwords", "-qv", "-x",
+    "--unknown", "-S p=1 --set q=2", "--set=p=1 a", "-S p=1 a -S q=2", "-S -1", "-j 4", "-j 0", "-j four", "--jobs=2",
+    "--from b a", "a --from=", "--json=1", "--json --csv", "--csv", "-n 5", "-a", "-", "--mess words", "-h", "--help",
+    "a -C b -m c", "-f a", "-r origin", "--git origin a", "--sort f1 --asc",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OWN, ids=lambda command: command.name)
+def test_typed_words_mean_what_they_mean_to_argparse(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in map(str.split, TYPED):
+        bare = parsed(load(command).configure, words)
+        if bare is None:
+            continue
+        found, extras = parser_of(command).parse_known_args(words)
+        assert not extras, words
+        assert vars(bare) == vars(found), words
+
+
+@pytest.mark.parametrize(
+    "words", ["fork -q +x --set p=1", "run -q", "run -j 2 a", "switch a", "fork a -m why --from b", "push -q"]
+)
+def test_usual_words_need_no_argparse(words: str) -> None:
+    name, *rest = words.split()
+    command = find(name)
+    assert command
+    assert parsed(load(command).configure, rest) is not None
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.data.conftest import World
 
 from axil.base.hashing import hash_bytes
 from axil.data.materialise import Target, apply, materialise
-from axil.data.plan import plan_switch
+from axil.data.plan import MARK, mark_of, plan_switch
 from axil.errors import AxilError, BadInput, Blocked, Damaged, NotFound
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, FILE, LINK, Entry
@@ -339,3 +340,77 @@ def test_entries_that_are_both_kinds_cannot_be_stored(world: World) -> None:
         hostile(world, Entry(b"x", LINK[0], 1, hash_bytes(b"a")), Entry(b"x", DIR[0], 0, hash_bytes(b"b")), data=b"a")
     with pytest.raises(AxilError):
         hostile(world, Entry(b"..", FILE[0], 1, hash_bytes(b"a")), data=b"a")
+
+
+def test_a_new_folder_appears_as_a_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write({"data/s/a": "1", "data/s/t/b": "2", "data/c": "3", "data/big": b"B" * LARGE})
+    new = world.add()
+    world.go(new, None)
+    real, seen = os.rename, []
+
+    def rename(source: bytes, target: bytes, **options: int) -> None:
+        seen.append((os.path.basename(os.fsdecode(target)), (world.root / "data").exists()))
+        real(source, target, **options)
+
+    monkeypatch.setattr(os, "rename", rename)
+    world.go(None, new)
+    assert seen == [("data", False), ("big", True)]
+    world.settle()
+    assert world.changes(new) == []
+
+
+def test_what_appears_in_the_place_of_a_new_folder_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write({"data/s/a": "1", "data/keep": "2"})
+    new = world.add()
+    world.go(new, None)
+    plan = plan_switch(world.index, world.store, str(world.root), "data", None, new)
+    real, place = world.store.place_files, world.root / "data"
+
+    def meanwhile(*args: Any) -> Any:
+        world.write({"data/mine": "mine"})
+        return real(*args)
+
+    monkeypatch.setattr(world.store, "place_files", meanwhile)
+    with pytest.raises(AxilError, match="data could not be changed"):
+        apply(world.index, world.store, str(world.root), plan)
+    assert [path.name for path in place.iterdir()] == ["mine"]
+    assert not list(world.root.glob(".axil-part-*"))
+    monkeypatch.undo()
+    world.go(None, new)
+    assert sorted(path.name for path in place.iterdir()) == ["keep", "mine", "s"]
+
+
+def test_names_that_the_file_system_holds_to_be_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write({"data/A": "1", "data/b": "2"})
+    new = world.add()
+    world.go(new, None)
+    real = os.open
+
+    def folding(path: Any, *args: Any, **options: Any) -> int:
+        return real("b" if path == "A" else path, *args, **options)
+
+    monkeypatch.setattr(os, "open", folding)
+    world.go(None, new)
+    assert [(path.name, path.read_text()) for path in (world.root / "data").iterdir()] == [("b", "2")]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_half_filled_folders_of_a_killed_switch_are_no_data_and_go(world: World, beside: bool) -> None:
+    old, new = two(world, {"data/a": "1"}, {"data/a": "1", "data/s/b": "2"})
+    index, pid = world.index, _dead()
+    left = world.root / ("" if beside else "data") / f".axil-part-{pid}-1"
+    (left / "deep").mkdir(parents=True)
+    (left / "deep/b").write_text("2")
+    assert world.changes(old) == []
+    index.remember(MARK, {b"data": mark_of(new)})
+    world.go(old, new)
+    assert not left.exists()
+
+
+def _dead() -> int:
+    """The id of a process that has ended."""
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid

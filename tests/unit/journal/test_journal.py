@@ -14,7 +14,7 @@ from tests.unit.journal.conftest import AUTHOR, START, Clock, ulid
 
 from axil.errors import BadInput, Busy, Damaged, NotFound
 from axil.formats.record import AnyRecord, Fork, Note, Output, Rename, Retract, Run, StageRecord, encode
-from axil.git.fastimport import fast_import
+from axil.git.fastimport import begin_commits, fast_import
 from axil.journal import journal as module
 from axil.journal.journal import Journal
 from axil.journal.rows import OutputRow
@@ -109,6 +109,40 @@ sys.stdin.readline()
 for id in ids:
     journal.append([Run(id=id, time=1.0, author="Ada <a@b>", experiment="base", state="succeeded")])
 """
+
+
+def test_a_draft_that_is_published_is_an_append(journal: Journal, repo: Repo, database: str, make_run: MakeRun) -> None:
+    first = journal.append([make_run()])
+    draft = journal.draft([fork(9, "next", "base")])
+    assert again(journal, repo, database).tip == draft.commit.base, "nothing has moved yet"
+    (commit,) = begin_commits(repo.git, [draft.commit])()
+    journal.publish(draft, commit)
+    assert journal.tip == commit == repo.run("rev-parse", Journal.REF)
+    assert (
+        repo.run("show", f"{commit}:fork/{ulid(9)[-2:]}/{ulid(9)}/record.json") + "\n"
+        == encode(draft.records[0]).decode()
+    )
+    assert repo.run("log", "-1", "--format=%an <%ae> %s", commit) == f"{AUTHOR} fork {ulid(9)}"
+    for view in (journal, again(journal, repo, database)):
+        assert view.experiments()["next"].parent == "base"
+        assert [row.id for row in view.runs()] == first
+    assert "dangling" not in repo.run("fsck", "--strict")
+
+
+def test_a_draft_of_a_journal_that_moved_on_is_appended_to_what_others_wrote(
+    journal: Journal, repo: Repo, database: str, make_run: MakeRun
+) -> None:
+    repo.commit({"a.txt": "hello"})
+    other = again(journal, repo, database)
+    draft = journal.draft([fork(9, "next")])
+    assert draft.commit.base == ""
+    _, commit = begin_commits(repo.git, [draft.commit._replace(base=repo.run("rev-parse", "HEAD")), draft.commit])()
+    theirs = other.append([make_run()])
+    journal.publish(draft, commit)
+    for view in (journal, again(journal, repo, database)):
+        assert set(view.experiments()) == {"base", "next"}
+        assert [row.id for row in view.runs()] == theirs
+    assert repo.run("rev-list", "--count", Journal.REF) == "2"
 
 
 def test_processes_that_append_at_once_lose_nothing(repo: Repo, database: str) -> None:

@@ -28,11 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def _load() -> None:
+    """Load the action, while git looks for the project."""
+    import axil.actions.fork  # noqa: F401
+
+
 def run(args: argparse.Namespace, face: Face) -> int:
+    project = face.project(_load)
     from axil.actions.fork import fork
 
     value = fork(
-        face.project(),
+        project,
         args.name,
         why=args.message,
         source=args.source,

@@ -71,7 +71,7 @@ def render(face: Face, value: PushResult) -> None:
     if value.missing:
         kinds = fmt.count(len(value.missing), "object")
         first = ", ".join(dict.fromkeys(safe(one.path) for one in value.missing[:3]))
-        face.warn(f"{kinds} that older commits or runs need are nowhere, and were not shared: {first}")
+        face.warn(f"{kinds} that older commits or runs need are neither here nor on {value.storage}: {first}")
     for one in value.experiments:
         words = {
             "new": f"pushed to {value.git}",
@@ -84,6 +84,13 @@ def render(face: Face, value: PushResult) -> None:
     if value.storage:
         facts = f"{fmt.count(value.objects, 'object')}, {fmt.size(value.bytes)} to {value.storage}"
         face.line(f"data     {facts}" if value.objects else f"data     all of it is on {value.storage} already")
+    for left in value.former:
+        old, now = safe(left.name), safe(left.now)
+        if left.merged:
+            face.note(f"{old}, as {now} was called, is still at {value.git}: git push {value.git} --delete {old}")
+        else:
+            face.note(f"{old}, as {now} was called, is still at {value.git} and has other commits than {now}:")
+            face.note(f"git fetch {value.git}; on {now}: git merge {value.git}/{old}")
     if value.journal:
         face.line("journal  runs, forks and notes are shared")
     if value.tries > 1:

@@ -62,11 +62,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def _load() -> None:
+    """Load the action, while git looks for the project."""
+    import axil.actions.run  # noqa: F401
+
+
 def run(args: argparse.Namespace, face: Face) -> int:
+    project = face.project(_load)
     if args.dry_run:
         from axil.actions.run import plan
 
-        face.show(plan(face.project(), args.stages, assignments=args.assignments, force=args.force), render_plan)
+        face.show(plan(project, args.stages, assignments=args.assignments, force=args.force), render_plan)
         return 0
     from axil.actions.run import run
 
@@ -74,7 +80,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         return _isolated(args, face)
     view = View(face)
     value = run(
-        face.project(),
+        project,
         args.stages,
         assignments=args.assignments,
         message=args.message,
