@@ -106,7 +106,9 @@ def test_one_failure_does_no_harm(at: int, how: str, chunk: int, per_pack: int, 
             came = True
         except AxilError:
             came = False
-        assert came or how != "flip"
+        # Flipped bytes are asked for once more; a listing that ends early cannot be told from a whole one.
+        listing = at < len(remote.operations) and remote.operations[at].verb == "list"
+        assert came or how != "flip" or listing
         if Path(here.root).exists():
             assert verify(here).sound
         fetch(here, Catalog(inner, f"{base}/catalog"), [root])
