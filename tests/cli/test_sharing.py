@@ -9,6 +9,8 @@ import pytest
 from tests.cli.sharing import Person, Place
 from tests.conftest import Repo
 
+from axil.remotes.folder import Folder
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -441,3 +443,33 @@ def test_plain_git_fetch_brings_the_journal_too(place):
     ann.axil("push")
     bob.run("fetch", "-q")
     assert bob.run("rev-parse", "refs/axil/remotes/origin/journal") == ann.run("rev-parse", "refs/axil/journal")
+
+
+def test_of_a_large_file_with_one_row_more_little_comes(place, monkeypatch):
+    """The colleague has the version before: only the chunks around the new row travel, by whatever command."""
+    rows = [f"{n},{n * 7919 % 10007},{n * n}\n" for n in range(400_000)]
+    ann = place.found()
+    ann.write({"data/table.csv": "".join(rows), "data/many/0.csv": "".join(rows[200_000:])})
+    ann.axil("add", "data/table.csv", "data/many")
+    ann.commit(message="tables")
+    ann.axil("push")
+    bob = place.join("Bob")
+    rows[150_000:150_000] = ["one,more,row\n"]
+    ann.write({"data/table.csv": "".join(rows), "data/many/0.csv": "".join(rows[150_000:])})
+    ann.axil("add", "data/table.csv", "data/many")
+    ann.commit(message="a row more")
+    ann.axil("push")
+    came = []
+    get = Folder.get
+
+    def counted(self: Folder, key: str, start: int = 0, length: int | None = None) -> bytes:
+        data = get(self, key, start, length)
+        came.append(len(data) if key.startswith("packs/") else 0)
+        return data
+
+    monkeypatch.setattr(Folder, "get", counted)
+    assert "fetching at most" in bob.axil("pull").err
+    assert (bob.path / "data/table.csv").read_text() == "".join(rows)
+    assert (bob.path / "data/many/0.csv").read_text() == "".join(rows[150_000:])
+    whole = len("".join(rows)) + len("".join(rows[150_000:]))
+    assert 0 < sum(came) < whole // 6

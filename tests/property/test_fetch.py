@@ -83,19 +83,26 @@ def test_what_is_pushed_comes_back(folder: dict, per_pack: int, chunk: int, lost
     st.sampled_from(["before", "after", "truncate", "flip"]),
     st.sampled_from([0, 60_000]),
     st.sampled_from([1, 3, 1000]),
+    st.booleans(),
 )
-def test_one_failure_does_no_harm(at: int, how: str, chunk: int, per_pack: int) -> None:
+def test_one_failure_does_no_harm(at: int, how: str, chunk: int, per_pack: int, known: bool) -> None:
+    """With an older version `known`, whose chunks need not come, as without."""
     with tempfile.TemporaryDirectory() as base:
         there, here = Store(f"{base}/there"), Store(f"{base}/here")
         with there.batch() as batch:
             below = {"s": b"small", "l": bytes(range(256)) * (LARGE // 128)}
             root, _ = save(batch, {"a": b"a" * 3000, "b": {"c": b"cc", "d": {"e": b"e", **below}}})
+            before, _ = save(batch, old := {"b": {"d": {"l": below["l"][:-9] + b"otherwise"}}})
             batch.commit()
+        if known:
+            with here.batch() as batch:
+                save(batch, old)
+                batch.commit()
         inner = Memory(system_clock)
         push_all(inner, there, per_pack, chunk, LARGE)
         remote = Faulty(inner, {at: Fault(how)})  # type: ignore[arg-type]
         try:
-            fetch(here, Catalog(remote, f"{base}/catalog"), [root])
+            fetch(here, Catalog(remote, f"{base}/catalog"), [root], older={root: before} if known else {})
             came = True
         except AxilError:
             came = False

@@ -164,9 +164,12 @@ def bring(
     *,
     remote: str = "",
     trees_only: bool = False,
+    older: Mapping[Oid, Oid] = {},
     progress: Progress = SILENT,
 ) -> set[Oid]:
     """Fetch `oids` and all they name, so far as they are not here; those that could not be had whole.
+
+    `older` says of some which ones they take the place of: what large files have in common with those does not come.
 
     Without `remote` every storage remote is asked, the one to use first. Says what is fetched from where. Raises
     `Unreachable` or `Denied` if no remote that was asked had everything and one of them could not be asked.
@@ -178,7 +181,7 @@ def bring(
     for name in [storage_name(project, remote)] if remote else _in_order(project):
         try:
             with open_storage(project, name) as storage:
-                _bring_from(project, storage, absent, trees_only, progress)
+                _bring_from(project, storage, absent, trees_only, older, progress)
         except NotFound:
             pass  # Another remote may have the rest.
         except AxilError as error:
@@ -191,7 +194,14 @@ def bring(
     return absent
 
 
-def _bring_from(project: Project, storage: Storage, oids: set[Oid], trees_only: bool, progress: Progress) -> None:
+def _bring_from(
+    project: Project,
+    storage: Storage,
+    oids: set[Oid],
+    trees_only: bool,
+    older: Mapping[Oid, Oid],
+    progress: Progress,
+) -> None:
     from axil.transfer.fetch import fetch, plan_fetch
 
     store, catalog = project.store, storage.catalog
@@ -209,8 +219,10 @@ def _bring_from(project: Project, storage: Storage, oids: set[Oid], trees_only: 
         trouble = error
     plan = plan_fetch(store, catalog, oids)
     if plan.bytes:
-        project.tell(f"fetching {size(plan.bytes)} from {storage.name}")
-    fetch(store, catalog, oids, progress=progress)
+        # How much of it older versions hold is known when recipes have come.
+        most = "at most " if older else ""
+        project.tell(f"fetching {most}{size(plan.bytes)} from {storage.name}")
+    fetch(store, catalog, oids, older=older, progress=progress)
     if trouble is not None:
         raise trouble
 

@@ -14,10 +14,11 @@ from axil.formats import recipe
 from axil.formats.index import Place
 from axil.formats.recipe import Part, Recipe
 from axil.remotes.base import Remote
-from axil.store import Store
+from axil.store import Batch, Store
 from axil.store.assembly import Assembly
 from axil.store.hashing import LARGE
 from axil.transfer.ranges import Answer, Span, read
+from axil.transfer.reuse import Neighbours
 from axil.transfer.source import Source
 
 _GROUP = 64 << 20
@@ -41,35 +42,65 @@ _Targets = dict[Oid, list[tuple[Assembly, int, int]]]
 
 
 def assemble(
-    store: Store, source: Source, recipes: dict[Oid, Place], sizes: Mapping[Oid, int], progress: Progress
+    store: Store,
+    source: Source,
+    recipes: dict[Oid, Place],
+    sizes: Mapping[Oid, int],
+    near: Neighbours,
+    progress: Progress,
 ) -> Iterator[tuple[int, int]]:
     """Makes large blobs local, several at a time; yields how many, and the bytes that came for them.
+
+    Chunks that blobs `near` hold do not come.
 
     What cannot be had is in the `source` afterwards. Raises `Damaged` for recipes that lie.
     """
     for load in _loads(_blobs(source, recipes, sizes)):
         with store.batch() as batch, ExitStack() as stack:
             files = {blob.oid: stack.enter_context(Assembly(batch.new_path(), blob.size)) for blob in load}
-            targets: _Targets = {}
-            for blob in load:
-                offset = 0
-                for part in blob.parts:
-                    targets.setdefault(part.oid, []).append((files[blob.oid], offset, part.size))
-                    offset += part.size
+            targets = _targets(load, files)
+            for size in _reuse(near, load, targets):
+                progress.advance(size)
             came = 0
             for entry in source.entries(targets, partial(_write, targets)):
                 came += entry.place.stored
                 progress.advance(sum(size for _, _, size in targets.pop(entry.oid)))
             whole = [blob for blob in load if not any(part.oid in targets for part in blob.parts)]
             for blob in whole:
-                if files[blob.oid].finish() != blob.oid:
-                    raise _wrong(blob.oid, "its recipe makes something else of its chunks")
-                if blob.size < LARGE:
-                    batch.put_bytes(files[blob.oid].read())
-                else:
-                    batch.put_made(blob.oid, files[blob.oid].path)
+                _keep(batch, blob, files[blob.oid])
             batch.commit()
+        for blob in whole:
+            near.add(blob.oid, blob.size, recipes[blob.oid])
         yield len(whole), came + sum(blob.recipe for blob in load)
+
+
+def _targets(load: Iterable[_Blob], files: Mapping[Oid, Assembly]) -> _Targets:
+    targets: _Targets = {}
+    for blob in load:
+        offset = 0
+        for part in blob.parts:
+            targets.setdefault(part.oid, []).append((files[blob.oid], offset, part.size))
+            offset += part.size
+    return targets
+
+
+def _reuse(near: Neighbours, load: Iterable[_Blob], targets: _Targets) -> Iterator[int]:
+    """Fills in the chunks that are here, and takes them out of `targets`; yields their sizes."""
+    wanted = {oid: places[0][2] for oid, places in targets.items()}
+    for oid, data in near.chunks({blob.oid: blob.size for blob in load}, wanted):
+        if wanted.pop(oid, 0):  # A blob may hold a chunk twice.
+            _put(oid, data, targets[oid])
+            yield sum(size for _, _, size in targets.pop(oid))
+
+
+def _keep(batch: Batch, blob: _Blob, file: Assembly) -> None:
+    """Stores a blob that is whole. Raises `Damaged` if it is another than it should be."""
+    if file.finish() != blob.oid:
+        raise _wrong(blob.oid, "its recipe makes something else of its chunks")
+    if blob.size < LARGE:
+        batch.put_bytes(file.read())
+    else:
+        batch.put_made(blob.oid, file.path)
 
 
 def _blobs(source: Source, recipes: dict[Oid, Place], sizes: Mapping[Oid, int]) -> Iterator[_Blob]:
@@ -102,12 +133,16 @@ def _write(targets: _Targets, remote: Remote, span: Span) -> Answer:
     answer = read(remote, span)
     done = []
     for entry in answer.entries:
-        for file, offset, size in targets[entry.oid]:
-            if size != len(entry.data):
-                raise _wrong(entry.oid, "a recipe says another size of this chunk")
-            file.write(entry.data, offset)
+        _put(entry.oid, entry.data, targets[entry.oid])
         done.append(entry._replace(stored=b"", data=b""))
     return Answer(done, answer.failures)
+
+
+def _put(oid: Oid, data: bytes, places: Iterable[tuple[Assembly, int, int]]) -> None:
+    for file, offset, size in places:
+        if size != len(data):
+            raise _wrong(oid, "a recipe says another size of this chunk")
+        file.write(data, offset)
 
 
 def stream(source: Source, oid: Oid, made: Recipe) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ Whatever the remote answers, nothing comes into the store that is not what its n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
@@ -21,6 +21,7 @@ from axil.transfer.assemble import assemble
 from axil.transfer.catalog import Catalog
 from axil.transfer.lookup import places, trees_at
 from axil.transfer.ranges import Entry
+from axil.transfer.reuse import Neighbours, versions_before
 from axil.transfer.source import Source
 from axil.transfer.walk import Walk
 
@@ -83,14 +84,22 @@ def _weight(place: Place, size: int) -> int:
 
 
 def fetch(
-    store: Store, catalog: Catalog, oids: Iterable[Oid], *, trees_only: bool = False, progress: Progress = SILENT
+    store: Store,
+    catalog: Catalog,
+    oids: Iterable[Oid],
+    *,
+    trees_only: bool = False,
+    older: Mapping[Oid, Oid] = {},
+    progress: Progress = SILENT,
 ) -> Fetched:
     """Makes everything reachable from `oids` (blobs or directories) local and durable.
+
+    `older` says of some of them which ones they take the place of: large files are likely to have much in common.
 
     Raises `NotFound` if something is neither here nor on the remote, `Damaged` if it is wrong there; after everything
     else was fetched.
     """
-    job = _Fetch(store, catalog, progress)
+    job = _Fetch(store, catalog, older, progress)
     with store.batch() as batch:
         # Before looking what is here, so that it stays until what refers to it is written.
         batch.hold()
@@ -107,12 +116,13 @@ def fetch(
 class _Fetch:
     """One fetch: what it brought so far."""
 
-    def __init__(self, store: Store, catalog: Catalog, progress: Progress) -> None:
+    def __init__(self, store: Store, catalog: Catalog, older: Mapping[Oid, Oid], progress: Progress) -> None:
         self.source = Source(catalog)
         self.here: set[Oid] = set()
         """What was found to be here already."""
         self.objects = self.bytes = 0
         self._store = store
+        self._near = Neighbours(store, catalog, lambda: versions_before(store, older))
         self._progress = progress
 
     def trees(self, oids: Iterable[Oid], batch: Batch) -> dict[Oid, int]:
@@ -153,7 +163,7 @@ class _Fetch:
         total = sum(place.stored for place in plain.values()) + sum(max(sizes[oid], 0) for oid in recipes)
         self._progress.begin("fetching", total, "B")
         self._plain(plain)
-        for count, size in assemble(self._store, self.source, recipes, sizes, self._progress):
+        for count, size in assemble(self._store, self.source, recipes, sizes, self._near, self._progress):
             self.objects += count
             self.bytes += size
         self._progress.end()
