@@ -473,3 +473,31 @@ def test_of_a_large_file_with_one_row_more_little_comes(place, monkeypatch):
     assert (bob.path / "data/many/0.csv").read_text() == "".join(rows[150_000:])
     whole = len("".join(rows)) + len("".join(rows[150_000:]))
     assert 0 < sum(came) < whole // 6
+
+
+def test_a_git_remote_whose_name_has_a_slash(place):
+    ann = place.found()
+    ann.axil("fork", "try/one")
+    ann.axil("push")
+    ann.axil("fork", "aside")
+    ann.axil("push")
+    ann.axil("switch", "main")
+    ann.axil("archive", "aside")
+    ann.axil("push", "--all")
+    bob = place.join("Bob")
+    bob.run("remote", "rename", "origin", "team/hub")
+    bob.axil("fetch")
+    tree = {row["name"]: row for row in bob.axil("tree", "--all", "--json").json["nodes"]}
+    assert tree["try/one"]["remote"] == "team/hub"
+    assert tree["aside"]["archived"]
+    assert not [name for name in tree if name.startswith("hub/")]
+    assert "git remote team/hub" in bob.axil("fork", "try/one", code=1).err
+    bob.axil("fork", "hub/try")
+    bob.axil("switch", "try/one")
+    assert bob.run("rev-parse", "--abbrev-ref", "try/one@{upstream}") == "team/hub/try/one"
+    bob.write({"note.txt": "a note"})
+    bob.commit(message="a note")
+    assert bob.axil("push", "--json").json["git"] == "team/hub"
+    assert bob.axil("pull", "--json").json["there"] is True
+    ann.axil("switch", "try/one")
+    assert ann.axil("pull", "--json").json["moved"] == 1

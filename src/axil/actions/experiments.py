@@ -5,12 +5,12 @@ from __future__ import annotations
 from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput, NotFound
 from axil.git.process import text
-from axil.git.refs import BRANCHES, list_refs, name_problem
+from axil.git.refs import BRANCHES, list_refs, name_problem, split_tracked
 from axil.journal.rows import Experiment
 from axil.journal.state import infer_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from axil.project import Project
 
@@ -20,6 +20,8 @@ TRACKING = "refs/remotes/"
 """What was fetched of the branches of git remotes."""
 OTHERS = "refs/axil/remotes/"
 """… of their journals and archived branches."""
+_PLAIN = 3
+"""So many slashes has the ref of a branch at a remote if neither name has one."""
 _TRUNKS = ("main", "master", "trunk")
 
 
@@ -47,7 +49,7 @@ def _named(project: Project) -> dict[str, Experiment]:
         if experiment is None or experiment.deleted or experiment.archived != aside:
             experiment = Experiment(name, None, True, "", "", 0.0, "", "", aside, False)
         found[name] = experiment._replace(tip=tip, archived=aside)
-    for name, tip, remote, aside in _elsewhere(refs):
+    for name, tip, remote, aside in _elsewhere(project, refs):
         if name not in found and (experiment := _of_remote(name, tip, aside, known)) is not None:
             found[name] = experiment._replace(tip=tip, remote=remote)
     return found
@@ -63,21 +65,32 @@ def _of_remote(name: str, tip: str, aside: bool, known: Mapping[str, Experiment]
     return experiment._replace(archived=aside or (experiment.archived and experiment.tip in ("", tip)))
 
 
-def _elsewhere(refs: Mapping[str, str]) -> list[tuple[str, str, str, bool]]:
+def _elsewhere(project: Project, refs: Mapping[str, str]) -> list[tuple[str, str, str, bool]]:
     """(name, tip, git remote, archived) of all that was fetched, `origin` first; names nobody can use are left out."""
+    tracked = {
+        ref: ref.removeprefix(TRACKING).removeprefix(OTHERS) for ref in refs if ref.startswith((TRACKING, OTHERS))
+    }
+    known = _remotes(project, tracked)
     found = []
-    for ref, tip in refs.items():
-        if not ref.startswith((TRACKING, OTHERS)):
-            continue
-        remote, _, name = ref.removeprefix(TRACKING).removeprefix(OTHERS).partition("/")
+    for ref, where in tracked.items():
+        remote, name = split_tracked(where, known)
         aside = ref.startswith(OTHERS)
         if aside:
             folder, _, name = name.partition("/")
             if folder != "archive":
                 continue
         if name != "HEAD" and not name_problem(name):
-            found.append((name, tip, remote, aside))
+            found.append((name, refs[ref], remote, aside))
     return sorted(found, key=lambda one: (one[3], one[2] != "origin", one[2]))
+
+
+def _remotes(project: Project, tracked: Iterable[str]) -> Collection[str]:
+    """The names of git remotes, where the refs `tracked` cannot be told apart without."""
+    if all(ref.count("/") <= _PLAIN for ref in tracked if ref.startswith(TRACKING)):
+        return ()
+    from axil.git.remote import remotes
+
+    return remotes(project.git)
 
 
 def _with_parents(project: Project, found: dict[str, Experiment]) -> dict[str, Experiment]:

@@ -9,7 +9,7 @@ from axil.actions.experiments import HEADS, TRACKING
 from axil.base.light import TYPE_CHECKING
 from axil.errors import BadInput
 from axil.formats.project import FILE
-from axil.git.refs import begin_list_refs, check_name, conflict
+from axil.git.refs import begin_list_refs, check_name, conflict, split_tracked
 
 if TYPE_CHECKING:
     from axil.project import Project
@@ -35,7 +35,7 @@ def begin_check_name(project: Project, name: str) -> Callable[[], None]:
     def check() -> None:
         for ref in refs():
             if ref.startswith(TRACKING):
-                _refuse_remote(name, ref.removeprefix(TRACKING))
+                _refuse_remote(project, name, ref.removeprefix(TRACKING))
             elif ref == HEADS + name:
                 raise BadInput(f"there is an experiment {name} already", "", f"go to it with axil switch {name}")
             elif ref.startswith(f"{HEADS}{name}/") or f"{HEADS}{name}".startswith(ref + "/"):
@@ -44,9 +44,13 @@ def begin_check_name(project: Project, name: str) -> Callable[[], None]:
     return check
 
 
-def _refuse_remote(name: str, tracked: str) -> None:
+def _refuse_remote(project: Project, name: str, tracked: str) -> None:
     """Raise `BadInput` if `tracked` is the branch `name` of a git remote."""
-    remote, _, there = tracked.partition("/")
+    if not tracked.endswith(f"/{name}"):
+        return
+    from axil.git.remote import remotes
+
+    remote, there = split_tracked(tracked, remotes(project.git))
     if there == name:
         raise BadInput(
             f"there is an experiment {name} already", f"it is at the git remote {remote}", f"axil switch {name}"

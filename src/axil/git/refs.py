@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, Busy, GitFailed
@@ -137,6 +137,16 @@ def check_name(name: str) -> None:
     """
     if why := name_problem(name):
         raise BadInput(f"“{name}” cannot be an experiment's name", why, "use letters, digits, “_”, “-”, “.” or “/”")
+
+
+def split_tracked(tracked: str, known: Collection[str]) -> tuple[str, str]:
+    """(git remote, name there) of what follows `refs/remotes/` in a ref; remotes that are not `known` have no slash."""
+    parts = tracked.split("/")
+    for count in range(len(parts) - 1, 1, -1):
+        remote = "/".join(parts[:count])
+        if remote in known:
+            return remote, "/".join(parts[count:])
+    return parts[0], "/".join(parts[1:])
 
 
 def name_problem(name: str) -> str:

@@ -10,6 +10,7 @@ from tests.conftest import Repo
 from axil.errors import AxilError, GitFailed, NotFound
 from axil.git import remote
 from axil.git.process import Result
+from axil.git.refs import split_tracked
 from axil.git.remote import RefAnswer, Refused, Unreached
 
 
@@ -198,3 +199,19 @@ def test_reasons_for_trying_again():
         assert not RefAnswer("r", "!", reason).moved
     assert not RefAnswer("r", "*").moved
     assert issubclass(NotFound, AxilError)
+
+
+@pytest.mark.parametrize(
+    ("tracked", "found"),
+    [
+        ("origin/main", ("origin", "main")),
+        ("origin/team/x", ("origin", "team/x")),
+        ("team/origin/main", ("team/origin", "main")),
+        ("team/origin/a/b", ("team/origin", "a/b")),
+        ("team/other", ("team", "other")),
+        ("gone/a/b", ("gone", "a/b")),
+        ("origin", ("origin", "")),
+    ],
+)
+def test_names_of_remotes_may_have_slashes(tracked, found):
+    assert split_tracked(tracked, {"origin", "team/origin"}) == found
