@@ -9,6 +9,7 @@ import pytest
 from tests.cli.sharing import Person, Place
 from tests.conftest import Repo
 
+from axil.base.progress import size
 from axil.remotes.folder import Folder
 
 
@@ -468,7 +469,8 @@ def test_of_a_large_file_with_one_row_more_little_comes(place, monkeypatch):
         return data
 
     monkeypatch.setattr(Folder, "get", counted)
-    assert "fetching at most" in bob.axil("pull").err
+    bytes_ = sum(path.stat().st_size for path in (ann.path / "data/table.csv", ann.path / "data/many/0.csv"))
+    assert f"fetching at most {size(bytes_)} from origin" in bob.axil("pull").err
     assert (bob.path / "data/table.csv").read_text() == "".join(rows)
     assert (bob.path / "data/many/0.csv").read_text() == "".join(rows[150_000:])
     whole = len("".join(rows)) + len("".join(rows[150_000:]))

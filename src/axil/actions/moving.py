@@ -102,12 +102,13 @@ def _fetched(project: Project, targets: Sequence[Target], outputs: Collection[st
 
     tracked_data = [one.new.oid for one in targets if one.new is not None and one.path not in outputs]
     made = [one.new.oid for one in targets if one.new is not None and one.path in outputs]
+    sizes = {one.new.oid: one.new.size for one in targets if one.new is not None}
     older = {one.new.oid: one.old.oid for one in targets if one.new is not None and one.old is not None}
     if tracked_data:
-        bring(project, [*tracked_data, *made], older=older, progress=progress)
+        bring(project, [*tracked_data, *made], sizes=sizes, older=older, progress=progress)
         return True
     try:
-        bring(project, made, older=older, progress=progress)
+        bring(project, made, sizes=sizes, older=older, progress=progress)
     except AxilError as error:
         project.tell(f"outputs were not fetched: {error.what}")
         return False

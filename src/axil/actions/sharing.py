@@ -164,12 +164,14 @@ def bring(
     *,
     remote: str = "",
     trees_only: bool = False,
+    sizes: Mapping[Oid, int] = {},
     older: Mapping[Oid, Oid] = {},
     progress: Progress = SILENT,
 ) -> set[Oid]:
     """Fetch `oids` and all they name, so far as they are not here; those that could not be had whole.
 
-    `older` says of some which ones they take the place of: what large files have in common with those does not come.
+    `sizes` are those of `oids` that are known. `older` says of some which ones they take the place of: what large files
+    have in common with those does not come.
 
     Without `remote` every storage remote is asked, the one to use first. Says what is fetched from where. Raises
     `Unreachable` or `Denied` if no remote that was asked had everything and one of them could not be asked.
@@ -181,7 +183,7 @@ def bring(
     for name in [storage_name(project, remote)] if remote else _in_order(project):
         try:
             with open_storage(project, name) as storage:
-                _bring_from(project, storage, absent, trees_only, older, progress)
+                _bring_from(project, storage, absent, trees_only, sizes, older, progress)
         except NotFound:
             pass  # Another remote may have the rest.
         except AxilError as error:
@@ -199,6 +201,7 @@ def _bring_from(
     storage: Storage,
     oids: set[Oid],
     trees_only: bool,
+    sizes: Mapping[Oid, int],
     older: Mapping[Oid, Oid],
     progress: Progress,
 ) -> None:
@@ -217,11 +220,11 @@ def _bring_from(
         fetch(store, catalog, oids, trees_only=True, progress=progress)
     except NotFound as error:
         trouble = error
-    plan = plan_fetch(store, catalog, oids)
+    plan = plan_fetch(store, catalog, oids, sizes)
     if plan.bytes:
         # How much of it older versions hold is known when recipes have come.
-        most = "at most " if older else ""
-        project.tell(f"fetching {most}{size(plan.bytes)} from {storage.name}")
+        much = f"{'at most ' if older else ''}{size(plan.bytes)} " if plan.whole else ""
+        project.tell(f"fetching {much}from {storage.name}")
     fetch(store, catalog, oids, older=older, progress=progress)
     if trouble is not None:
         raise trouble
@@ -240,13 +243,15 @@ class Elsewhere:
         self._project = project
         self._catalogs: list[Catalog] | None = None
 
-    def to_fetch(self, oids: Iterable[Oid]) -> int | None:
-        """How many bytes must come to have `oids` and all they name here; None if no remote is known to have them."""
+    def to_fetch(self, sizes: Mapping[Oid, int]) -> int | None:
+        """How many bytes must come to have these objects (with their sizes) and all they name here.
+
+        None if no remote is known to have them.
+        """
         from axil.transfer.fetch import plan_fetch
 
-        wanted = list(oids)
         for catalog in self._known():
-            plan = plan_fetch(self._project.store, catalog, wanted)
+            plan = plan_fetch(self._project.store, catalog, sizes, sizes)
             if not plan.missing:
                 return plan.bytes
         return None

@@ -57,8 +57,11 @@ class Objects(Protocol):
 class Elsewhere(Protocol):
     """What the planner asks about objects that are not here; answered without the network."""
 
-    def to_fetch(self, oids: Iterable[Oid]) -> int | None:
-        """How many bytes must come to have `oids` and all they name here; None if no remote is known to have them."""
+    def to_fetch(self, sizes: Mapping[Oid, int]) -> int | None:
+        """How many bytes must come to have these objects (with their sizes) and all they name here.
+
+        None if no remote is known to have them.
+        """
 
 
 class Decision(NamedTuple):
@@ -321,7 +324,7 @@ class Planner:
         """How many bytes bring the outputs `paths` of `hit` here; None if there are none, or nobody has them."""
         if not paths or self.elsewhere is None:
             return None
-        return self.elsewhere.to_fetch(bytes.fromhex(hit.outs[path].oid) for path in paths)
+        return self.elsewhere.to_fetch({bytes.fromhex(hit.outs[path].oid): hit.outs[path].size for path in paths})
 
     def _whole(self, tree: Oid) -> bool:
         """Whether the store holds everything in `tree`, which it holds itself."""

@@ -38,7 +38,7 @@ class FetchPlan(NamedTuple):
     missing: tuple[Oid, ...]
     """What is neither here nor, as far as is known, on the remote."""
     whole: bool
-    """False if there are directories that are not here, so that it is not known what they name."""
+    """False if it is not known how much comes: for directories that are not here, or large files of unknown size."""
 
 
 class Fetched(NamedTuple):
@@ -48,8 +48,12 @@ class Fetched(NamedTuple):
     bytes: int
 
 
-def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan:
-    """What `fetch` would do, without the network and without writing. Directories that are here are descended."""
+def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid], sizes: Mapping[Oid, int] = {}) -> FetchPlan:
+    """What `fetch` would do, without the network and without writing. Directories that are here are descended.
+
+    `sizes` are those of `oids`, as far as the caller knows. Of large files all counts: what parts of them other ones
+    here hold is not known without asking.
+    """
     walk = Walk()
     frontier = walk.begin(oids)
     unread: set[Oid] = set()
@@ -60,8 +64,10 @@ def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid]) -> FetchPlan
         walk.deeper()
     absent = unread | _away(store, walk.blobs)
     found = places(catalog, absent)
-    bytes_ = sum(_weight(place, walk.blobs.get(oid, 0)) for oid, place in found.items())
+    known = {oid: max(walk.blobs.get(oid, -1), sizes.get(oid, -1)) for oid in found}
+    bytes_ = sum(_weight(place, known[oid]) for oid, place in found.items())
     whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
+    whole = whole and not any(place.type == fmt.RECIPE and known[oid] < 0 for oid, place in found.items())
     return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())), whole)
 
 

@@ -52,6 +52,16 @@ def test_trees_only_then_the_rest(tmp_path: Path, remote: Memory, catalog: Catal
     assert not verify(here).missing
 
 
+def test_how_much_a_large_blob_is(remote: Memory, catalog: Catalog, here: Store) -> None:
+    """A recipe does not say it to who has only the index: the caller does, or nobody knows."""
+    put_index(remote, [put_pack(remote, chunked(BIG, 100_000))])
+    catalog.refresh()
+    oid = hash_bytes(BIG)
+    assert not plan_fetch(here, catalog, [oid]).whole
+    plan = plan_fetch(here, catalog, [oid], {oid: len(BIG)})
+    assert (plan.bytes, plan.whole) == (len(BIG), True)
+
+
 def test_what_is_nowhere_is_counted_and_the_rest_comes(
     tmp_path: Path, remote: Memory, catalog: Catalog, here: Store
 ) -> None:
