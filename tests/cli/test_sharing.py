@@ -503,3 +503,61 @@ def test_a_git_remote_whose_name_has_a_slash(place):
     assert bob.axil("pull", "--json").json["there"] is True
     ann.axil("switch", "try/one")
     assert ann.axil("pull", "--json").json["moved"] == 1
+
+
+def test_a_rename_is_shared_and_the_branch_of_the_former_name_is_told_of(place):
+    ann = place.found()
+    ann.axil("fork", "first")
+    ann.axil("run", "-q", "--set", "lr=0.2", "-m", "a run")
+    ann.axil("push")
+    bob = place.join("Bob")
+    ann.axil("rename", "first", "second")
+    said = ann.axil("push")
+    assert "first, as second was called, is still at origin: git push origin --delete first\n" in said.err
+    assert ann.run("rev-parse", "--abbrev-ref", "second@{upstream}") == "origin/second"
+    bob.axil("fetch")
+    tree = {row["name"]: row for row in bob.axil("tree", "--all", "--json").json["nodes"]}
+    assert set(tree) == {"main", "second"}
+    assert tree["second"]["remote"] == "origin"
+    bob.axil("switch", "second")
+    bob.write({"note.txt": "a note"})
+    bob.commit(message="a note")
+    former = bob.axil("push", "--json").json["former"]
+    assert former == [{"name": "first", "now": "second", "merged": True}]
+    assert ann.axil("pull", "--json").json["moved"] == 1
+    ann.run("push", "-q", "origin", "--delete", "first")
+    assert ann.axil("push", "--json").json["former"] == []
+
+
+def test_the_branch_of_a_former_name_with_commits_of_its_own(place):
+    ann = place.found()
+    ann.axil("fork", "first")
+    ann.axil("push")
+    bob = place.join("Bob")
+    bob.axil("switch", "first")
+    ann.axil("rename", "first", "second")
+    ann.axil("push")
+    bob.write({"note.txt": "a note"})
+    bob.commit(message="a note")
+    bob.axil("push")
+    said = ann.axil("push")
+    assert "has other commits than second" in said.err
+    assert "--delete" not in said.err
+    ann.axil("fetch")
+    assert "first" in {row["name"] for row in ann.axil("tree", "--all", "--json").json["nodes"]}
+    ann.run("merge", "-q", "origin/first")
+    assert "--delete first" in ann.axil("push").err
+    assert "that is how second was called" in ann.axil("fork", "first", code=1).err
+    ann.run("push", "-q", "origin", "--delete", "first")
+    ann.axil("fork", "first")
+    assert "first, as" not in ann.axil("push", "--all").err
+    ann.axil("fetch")
+    assert "first" in {row["name"] for row in ann.axil("tree", "--json").json["nodes"]}
+
+
+def test_a_rename_taken_back_leaves_the_other_name(place):
+    ann = place.found()
+    ann.axil("rename", "main", "trunk")
+    ann.axil("push")
+    ann.axil("undo")
+    assert "trunk, as main was called" in ann.axil("push").err

@@ -52,7 +52,21 @@ def _named(project: Project) -> dict[str, Experiment]:
     for name, tip, remote, aside in _elsewhere(project, refs):
         if name not in found and (experiment := _of_remote(name, tip, aside, known)) is not None:
             found[name] = experiment._replace(tip=tip, remote=remote)
+    for name in _renamed(project, [name for name, one in found.items() if one.remote and name not in known], found):
+        del found[name]
     return found
+
+
+def _renamed(project: Project, names: Iterable[str], found: Mapping[str, Experiment]) -> list[str]:
+    """Of the branches `names` at remotes those of experiments that have another name now, and all their commits."""
+    names = list(names)
+    former = project.journal.renamed() if names else {}
+    return [
+        name
+        for name in names
+        if (now := found.get(former.get(name, ""))) is not None
+        and project.git.call("merge-base", "--is-ancestor", found[name].tip, now.tip).code == 0
+    ]
 
 
 def _of_remote(name: str, tip: str, aside: bool, known: Mapping[str, Experiment]) -> Experiment | None:

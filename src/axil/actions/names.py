@@ -51,7 +51,12 @@ def _refuse_remote(project: Project, name: str, tracked: str) -> None:
     from axil.git.remote import remotes
 
     remote, there = split_tracked(tracked, remotes(project.git))
-    if there == name:
+    if there != name:
+        return
+    if now := project.journal.renamed().get(name):
         raise BadInput(
-            f"there is an experiment {name} already", f"it is at the git remote {remote}", f"axil switch {name}"
+            f"the git remote {remote} still has the branch {name}",
+            f"that is how {now} was called",
+            f"choose another name, or delete it there: git push {remote} --delete {name}",
         )
+    raise BadInput(f"there is an experiment {name} already", f"it is at the git remote {remote}", f"axil switch {name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from axil.actions import exchange
 from axil.actions.belongings import Belonging, Belongings, absent, belongings
@@ -37,6 +37,15 @@ class Missing(NamedTuple):
     needed_by: str
 
 
+class Former(NamedTuple):
+    """A branch at the git remote that bears the name that an experiment had before."""
+
+    name: str
+    now: str
+    merged: bool
+    """Whether the experiment has all its commits."""
+
+
 class PushResult(NamedTuple):
     """What was shared. `objects` and `bytes` are what had to travel to the storage remote."""
 
@@ -53,6 +62,8 @@ class PushResult(NamedTuple):
     words: tuple[str, ...]
     """What the git server said."""
     tries: int
+    former: tuple[Former, ...] = ()
+    """Branches that a rename left at the git remote: nothing there is deleted without being asked for."""
 
 
 class Parcel(NamedTuple):
@@ -86,32 +97,39 @@ def push(
     """
     parcel = pack(project, names, everything=everything, git=git)
     # Asked first: whether the branches can be pushed at all shall not be found out after the data.
-    there = exchange.look(project, parcel.git, list(parcel.refs))
+    former = _former(project, parcel)
+    there = exchange.look(project, parcel.git, [*parcel.refs, *former])
     if not force:
         exchange.check(project, parcel.git, parcel.refs, there)
-    missing: tuple[Missing, ...] = ()
-    objects = size = 0
-    storage = ""
-    if parcel.needed.items:
-        with storage_of(project, parcel, remote) as opened:
-            storage = opened.name
-            try:
-                objects, size = _objects(project, opened, parcel, (), host, pid, progress)
-            except NotFound:
-                # Nothing was sent. What is missing and who needs it takes a look of its own, for this case alone.
-                missing = _missing(project, opened, parcel.needed, force)
-                if not missing:
-                    raise
-                objects, size = _objects(project, opened, parcel, missing, host, pid, progress)
+    storage, objects, size, missing = _data(project, parcel, remote, force, host, pid, progress)
     try:
         sent = exchange.send(project, parcel.git, parcel.refs, force=force, there=there, progress=progress)
     except AxilError as error:
         if objects:
             project.tell(f"the data are on {storage}; the branches are not at {parcel.git} yet")
         raise error
-    _follow(project, parcel)
+    _follow(project, parcel, former)
     states = tuple(_state(one, ref, there, sent) for one, ref in zip(parcel.chosen, parcel.refs, strict=True))
-    return PushResult(parcel.git, storage, states, REF in sent.changed, objects, size, missing, sent.words, sent.tries)
+    left = _left(project, former, there)
+    journal = REF in sent.changed
+    return PushResult(parcel.git, storage, states, journal, objects, size, missing, sent.words, sent.tries, left)
+
+
+def _data(
+    project: Project, parcel: Parcel, remote: str, force: bool, host: str, pid: int, progress: Progress
+) -> tuple[str, int, int, tuple[Missing, ...]]:
+    """Put the data on the storage remote: its name, objects and bytes that travelled, what is nowhere."""
+    if not parcel.needed.items:
+        return "", 0, 0, ()
+    with storage_of(project, parcel, remote) as opened:
+        try:
+            return opened.name, *_objects(project, opened, parcel, (), host, pid, progress), ()
+        except NotFound:
+            # Nothing was sent. What is missing and who needs it takes a look of its own, for this case alone.
+            missing = _missing(project, opened, parcel.needed, force)
+            if not missing:
+                raise
+            return opened.name, *_objects(project, opened, parcel, missing, host, pid, progress), missing
 
 
 def pack(project: Project, names: Sequence[str], *, everything: bool = False, git: str = "") -> Parcel:
@@ -211,10 +229,31 @@ def _objects(
     return done.objects, done.bytes
 
 
-def _follow(project: Project, parcel: Parcel) -> None:
-    """Let pushed branches that follow nothing follow the remote's, so that `axil pull` and `git pull` know it."""
+def _former(project: Project, parcel: Parcel) -> dict[str, Experiment]:
+    """The refs that the experiments had under names they bear no more."""
+    chosen = {one.name: one for one in parcel.chosen if not one.archived}
+    return {HEADS + old: chosen[new] for old, new in project.journal.renamed().items() if new in chosen}
+
+
+def _left(project: Project, former: Mapping[str, Experiment], there: Mapping[str, str]) -> tuple[Former, ...]:
+    """Those of the refs `former` that the git remote has."""
+    return tuple(
+        Former(ref.removeprefix(HEADS), one.name, exchange.contains(project, one.tip, there[ref]))
+        for ref, one in former.items()
+        if ref in there
+    )
+
+
+def _follow(project: Project, parcel: Parcel, former: Mapping[str, Experiment]) -> None:
+    """Let pushed branches that follow nothing, or the branch of a former name, follow the remote's.
+
+    So that `axil pull` and `git pull` know it.
+    """
     for one in parcel.chosen:
-        if not one.archived and not upstream(project.git, one.name)[0]:
+        if one.archived:
+            continue
+        remote, there = upstream(project.git, one.name)
+        if not remote or (remote == parcel.git and former.get(HEADS + there) == one):
             set_upstream(project.git, one.name, parcel.git)
 
 

@@ -117,6 +117,10 @@ class Journal:
         """Every experiment there ever was; names may repeat, identities do not."""
         return self._ask(reading.experiments)
 
+    def renamed(self) -> dict[str, str]:
+        """Former name -> present name of experiments, where the former one means nothing else now."""
+        return self._ask(reading.renamed)
+
     def summaries(self, metric: str | None = None, direction: str = "max") -> dict[str, Summary]:
         """Identity -> number of runs, newest run, and best value of `metric` among the succeeded runs."""
         return self._ask(lambda db: reading.summaries(db, metric, direction == "min"))

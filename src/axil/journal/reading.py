@@ -91,6 +91,17 @@ def experiments(db: sqlite3.Connection) -> list[Experiment]:
     return [Experiment(*loads(row[0])) for row in db.execute("SELECT data FROM experiments ORDER BY identity")]
 
 
+def renamed(db: sqlite3.Connection) -> dict[str, str]:
+    """Former name -> present name, of experiments that were not deleted; without names that another one bears now."""
+    living = {one.identity: one.name for one in experiments(db) if not one.deleted}
+    found = {identity.rpartition("@")[0]: name for identity, name in living.items()}
+    for name, identity in db.execute("SELECT name, identity FROM spans ORDER BY since"):
+        if identity in living:
+            found[name] = living[identity]
+    borne = {"", *living.values()}
+    return {old: new for old, new in found.items() if old not in borne}
+
+
 def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
     """Identity -> what its runs come to: how many, the newest, and the best of `metric` among the succeeded."""
     sql = "SELECT identity, count(*), max(id), state, time FROM runs"

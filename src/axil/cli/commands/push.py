@@ -84,6 +84,13 @@ def render(face: Face, value: PushResult) -> None:
     if value.storage:
         facts = f"{fmt.count(value.objects, 'object')}, {fmt.size(value.bytes)} to {value.storage}"
         face.line(f"data     {facts}" if value.objects else f"data     all of it is on {value.storage} already")
+    for left in value.former:
+        old, now = safe(left.name), safe(left.now)
+        if left.merged:
+            face.note(f"{old}, as {now} was called, is still at {value.git}: git push {value.git} --delete {old}")
+        else:
+            face.note(f"{old}, as {now} was called, is still at {value.git} and has other commits than {now}:")
+            face.note(f"git fetch {value.git}; on {now}: git merge {value.git}/{old}")
     if value.journal:
         face.line("journal  runs, forks and notes are shared")
     if value.tries > 1:
