@@ -21,6 +21,10 @@ WASTE = 0.1
 TOLERATED = 0.05
 """The share of all packs that may be wasted."""
 
+LONGEST = sharing.MAX_BYTES
+"""A list of more bytes is refused by whoever reads it. What finds no room in it is left to the next prune."""
+_PER_PACK = 80
+
 
 class Doomed(NamedTuple):
     """A pack to condemn; `objects` of it live and are copied first. `why` in a few words."""
@@ -37,6 +41,8 @@ class Mark(NamedTuple):
     packs: tuple[Doomed, ...] = ()
     drops: tuple[Root, ...] = ()
     young: int = 0
+    later: bool = False
+    """There is more, which the next prune condemns: one list has no room for all."""
 
     @property
     def bytes(self) -> int:
@@ -44,17 +50,27 @@ class Mark(NamedTuple):
         return sum(one.size for one in self.packs)
 
 
-def droppable(survey: Survey, grace: float) -> tuple[Root, ...]:
-    """Roots older than the grace of which no ref of git names an object any more."""
-    return tuple(
-        root
-        for _, (root, written) in sorted(survey.roots.items())
-        if survey.now - written >= grace and survey.git.isdisjoint(root.objects)
-    )
+def droppable(survey: Survey, grace: float) -> tuple[tuple[Root, ...], bool]:
+    """Roots older than the grace of which no ref of git names an object any more, and whether there are still more.
+
+    As many as fill half a list, but always one: it has room, see `sharing.parts_of_root`.
+    """
+    drops: list[Root] = []
+    room = LONGEST // 2
+    for _, (root, written) in sorted(survey.roots.items()):
+        if survey.now - written >= grace and survey.git.isdisjoint(root.objects):
+            room -= len(sharing.encode_root(root))
+            if drops and room < 0:
+                return tuple(drops), True
+            drops.append(root)
+    return tuple(drops), False
 
 
-def plan_mark(survey: Survey, shares: Shares, drops: tuple[Root, ...], grace: float) -> Mark:
-    """Packs written less than a grace ago stay; so do those with little waste, while there is little in all."""
+def plan_mark(survey: Survey, shares: Shares, drops: tuple[Root, ...], grace: float, *, later: bool = False) -> Mark:
+    """Packs written less than a grace ago stay; so do those with little waste, while there is little in all.
+
+    `later`: there are roots to drop that found no room.
+    """
     dead: list[Doomed] = []
     wasteful: list[tuple[float, Oid]] = []
     young = 0
@@ -77,7 +93,9 @@ def plan_mark(survey: Survey, shares: Shares, drops: tuple[Root, ...], grace: fl
         waste -= share.waste
         total -= share.waste
         rewritten.append(Doomed(pack, size, share.objects, f"{part:.0%} of it is not needed"))
-    return Mark(tuple(sorted(dead)) + tuple(rewritten), drops, young)
+    doomed = sorted(dead) + rewritten
+    room = (LONGEST - len(sharing.encode_condemned(Condemned("0" * 26, (), (), drops)))) // _PER_PACK
+    return Mark(tuple(doomed[: max(room, 0)]), drops, young, later or len(doomed) > room)
 
 
 def execute_mark(

@@ -216,14 +216,14 @@ def _look(
     progress: Progress,
 ) -> _Looked:
     survey = take(catalog, roots_of_git, now, own)
-    drops = droppable(survey, grace) if drop_roots else ()
+    drops, later = droppable(survey, grace) if drop_roots else ((), False)
     dropped = {root.id for root in drops}
     roots = set(survey.git)
     roots.update(oid for name, (root, _) in survey.roots.items() if name not in dropped for oid in root.objects)
     found = walk(catalog, survey, roots, store, alive, progress)
     shares = count(catalog, survey, found.oids)
     plan = PrunePlan(
-        plan_mark(survey, shares, drops, grace),
+        plan_mark(survey, shares, drops, grace, later=later),
         plan_sweep(catalog, survey, shares, grace),
         len(found.oids),
         len(survey.packs),

@@ -8,7 +8,7 @@ from tests.unit.transfer.far import DAY, GRACE, Far, Item, Turned, blob, folder,
 from axil.errors import AxilError, Busy, NotFound, UsageError
 from axil.formats import pack, sharing
 from axil.formats.sharing import Lease
-from axil.transfer import keys
+from axil.transfer import keys, mark
 from axil.transfer.prune import plan_prune, restore_condemned
 
 A, B, C, D = (blob(letter * 4000) for letter in (b"a", b"b", b"c", b"d"))
@@ -188,6 +188,47 @@ def test_roots_are_dropped_only_when_asked_and_only_if_git_names_nothing_of_them
     far.prune()
     assert far.finds(A, D)
     assert not far.finds(B)
+
+
+@pytest.mark.parametrize("longest", [400, 2000, 5000])
+def test_a_list_never_becomes_longer_than_readers_take(far: Far, monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
+    """What finds no room in it, roots or packs, is left to later prunes, and in the end all is gone."""
+    monkeypatch.setattr(mark, "LONGEST", longest)
+    items = [blob(b"%02d" % n * 50) for n in range(30)]
+    for item in items:
+        far.put(item)
+        far.root(item, names=(f"gone{item.data[:2].decode()}",))
+    far.put(A)
+    far.root(A)
+    far.git = {A.oid}
+    far.later()
+    assert far.plan(drop_roots=True).mark.later
+    dropped = []
+    for _ in range(60):
+        plan = far.prune(drop_roots=True).plan
+        dropped += [root.id for root in plan.mark.drops]
+        assert far.finds(A)
+        for stat in far.memory.list(keys.CONDEMNED):
+            assert stat.size <= max(longest, 600)  # One root always has room.
+        far.later()
+    assert len(dropped) == len(set(dropped)) == 30
+    assert not far.plan(drop_roots=True).mark.later
+    assert len(far.packs()) == 1
+
+
+def test_roots_of_a_list_that_was_full_come_back(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mark, "LONGEST", 1000)
+    far.put(B)
+    roots = [far.root(B, names=(f"gone{n}",)) for n in range(9)]
+    far.put(A)
+    far.git = {A.oid}
+    far.later()
+    done = far.prune(drop_roots=True)
+    assert 0 < len(done.plan.mark.drops) < 9
+    assert len(far.keys(keys.ROOTS)) == len(roots) - len(done.plan.mark.drops)
+    back = restore_condemned(far.catalog(), done.condemned, clock=far.clock)
+    assert {one.names for one in back} == {one.names for one in done.plan.mark.drops}
+    assert len(far.keys(keys.ROOTS)) == 9
 
 
 def test_dropped_roots_come_back(far: Far) -> None:

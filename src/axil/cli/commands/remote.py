@@ -263,6 +263,8 @@ def _render_prune(face: Face, value: Pruning, dry_run: bool) -> None:
         face.line(f"  {count}, {fmt.size(plan.mark.bytes)} to be listed now, and deleted by a prune in a week")
     for root in plan.mark.drops[:SHOWN]:
         face.line(f"  let go: push of {safe(', '.join(root.names))} by {safe(root.author)}")
+    if plan.mark.later:
+        face.line("  there is more than one list has room for: the next prune goes on with it")
     if plan.mark.young:
         face.line(style.dim(f"  {fmt.size(plan.mark.young)} that nothing needs are younger than a week, and stay"))
     for lease in plan.leases:
