@@ -308,7 +308,7 @@ def test_older_missing_objects_are_a_warning(place):
     ann.axil("run", "-q", "-f")
     said = ann.axil("push", "--json").json
     assert {one["path"] for one in said["missing"]} >= {"data/raw"}
-    assert "nowhere" in ann.axil("push").err
+    assert "neither here nor on origin" in ann.axil("push").err
 
 
 def test_an_offline_git_remote_says_so_and_sends_nothing(place):
@@ -561,3 +561,43 @@ def test_a_rename_taken_back_leaves_the_other_name(place):
     ann.axil("push")
     ann.axil("undo")
     assert "trunk, as main was called" in ann.axil("push").err
+
+
+def without_data(place: Place) -> Person:
+    """A colleague whose store was lost."""
+    bob = place.join("Bob")
+    for folder in (".git/axil/store", ".git/axil/remotes"):
+        shutil.rmtree(bob.path / folder)
+    return bob
+
+
+def test_what_another_remote_has_is_named_with_the_command_that_brings_it(place):
+    place.found()
+    bob = without_data(place)
+    bob.axil("remote", "add", "fresh", str(place.folder / "fresh"))
+    bob.commit(message="a second place")
+    said = bob.axil("push", "-r", "fresh", code=1).err
+    assert "data/raw (needed by main; origin has it)" in said
+    assert "bring here what origin has: axil fetch main -r origin; then push again" in said
+    assert "axil add the data again" not in said
+    (verdict,) = bob.axil("push", "-n", "-r", "fresh", "--json").json["verdicts"]
+    missing = [reason for reason in verdict["reasons"] if reason["kind"] == "missing"]
+    assert missing
+    assert all(
+        "but origin has it" in reason["text"] and "axil fetch main -r origin" in reason["hint"] for reason in missing
+    )
+    bob.axil("fetch", "main", "-r", "origin")
+    bob.axil("push", "-r", "fresh")
+
+
+def test_what_no_reachable_remote_has_is_told_as_before(place):
+    ann = place.found()
+    ann.axil("remote", "add", "backup", str(place.folder / "backup"))
+    ann.commit(message="more places")
+    ann.axil("push", "-r", "origin")
+    bob = without_data(place)
+    shutil.rmtree(place.store)
+    place.store.write_text("no folder any more")
+    said = bob.axil("push", "-r", "backup", code=1).err
+    assert "data/raw (needed by main)" in said
+    assert "axil add the data again, or axil run what made it" in said

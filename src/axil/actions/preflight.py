@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from axil.actions import exchange
 from axil.actions.belongings import Belonging, best_run, runs_of
-from axil.actions.push import Parcel, pack, unavailable
-from axil.actions.sharing import ADD, lacking, open_storage, storage_name
+from axil.actions.push import Parcel, fetching, pack, unavailable
+from axil.actions.sharing import ADD, lacking, on_others, open_storage, storage_name
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -18,6 +18,7 @@ from axil.formats.project import FILE, ProjectFile
 from axil.journal import REF
 
 if TYPE_CHECKING:
+    from axil.base.hashing import Oid
     from axil.journal.rows import Experiment
     from axil.project import Project
 
@@ -85,9 +86,10 @@ def preflight(
     parcel = pack(project, names, everything=everything, git=git)
     travelling = _travelling(project, parcel, trouble)
     storage, objects, size, gone = _data(project, parcel, remote, trouble)
+    others = on_others(project, storage, [one.oid for one in gone if one.current]) if gone else {}
     verdicts = []
     for one in parcel.chosen:
-        reasons = [*_missing(gone, one.name), *_code(project, one), *_pipeline(project, one)]
+        reasons = [*_missing(gone, one.name, others), *_code(project, one), *_pipeline(project, one)]
         if parcel.needed.items and not storage:
             reasons.insert(0, Reason("remote", "", "there is no storage remote for its data and results", ADD))
         verdicts.append(Verdict(one.name, not reasons, tuple(reasons)))
@@ -164,11 +166,14 @@ def _data(
         return name, plan.send, plan.bytes, gone
 
 
-def _missing(gone: Sequence[Belonging], name: str) -> Iterator[Reason]:
+def _missing(gone: Sequence[Belonging], name: str, others: Mapping[Oid, str]) -> Iterator[Reason]:
     for one in gone:
         if one.current and one.experiment == name:
             text = f"{one.path} (needed by {one.by}) is neither here nor on the remote"
-            yield Reason("missing", one.path, text, "axil add it again, or axil run what made it")
+            hint = "axil add it again, or axil run what made it"
+            if one.oid in others:
+                text, hint = f"{text}, but {others[one.oid]} has it", fetching([one], others)[0]
+            yield Reason("missing", one.path, text, hint)
 
 
 def _code(project: Project, one: Experiment) -> Iterator[Reason]:

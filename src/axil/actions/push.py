@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from axil.actions import exchange
 from axil.actions.belongings import Belonging, Belongings, absent, belongings
 from axil.actions.experiments import ARCHIVE, HEADS, current, experiments, unknown
-from axil.actions.sharing import ADD, Storage, git_remote, lacking, open_storage, storage_name
+from axil.actions.sharing import ADD, Storage, git_remote, lacking, on_others, open_storage, storage_name
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, BadInput, Blocked, NotFound
@@ -17,6 +17,7 @@ from axil.git.remote import set_upstream, upstream
 from axil.journal import REF
 
 if TYPE_CHECKING:
+    from axil.base.hashing import Oid
     from axil.journal.rows import Experiment
     from axil.project import Project
 
@@ -180,17 +181,36 @@ def _chosen(project: Project, names: Sequence[str], everything: bool) -> list[Ex
 def _missing(project: Project, storage: Storage, needed: Belongings, force: bool) -> tuple[Missing, ...]:
     """What is nowhere. Raises `Blocked` if the experiment cannot be reproduced without it, unless `force`."""
     found = unavailable(project, storage, needed)
-    if current := [one for one in found if one.current]:
-        lines = [f"{one.path} (needed by {one.by})" for one in current[:20]]
+    current = [one for one in found if one.current]
+    if current and not force:
+        others = on_others(project, storage.name, [one.oid for one in current])
+        lines = [
+            f"{one.path} (needed by {one.by}{f'; {others[one.oid]} has it' if one.oid in others else ''})"
+            for one in current[:20]
+        ]
         lines += [f"… and {len(current) - 20} more"] * (len(current) > 20)
-        if not force:
-            raise Blocked(
-                f"{len(current)} object{'s' * (len(current) > 1)} would be missing for everybody else",
-                f"neither here nor on {storage.name}:\n" + "\n".join(lines),
-                "axil add the data again, or axil run what made it; --force pushes without",
-                tuple(one.path for one in current),
-            )
+        hints = fetching(current, others)
+        if len(others) < len({one.oid for one in current}):
+            hints.append("axil add the data again, or axil run what made it; --force pushes without")
+        raise Blocked(
+            f"{len(current)} object{'s' * (len(current) > 1)} would be missing for everybody else",
+            f"neither here nor on {storage.name}:\n" + "\n".join(lines),
+            "\n".join(hints),
+            tuple(one.path for one in current),
+        )
     return tuple(Missing(one.oid.hex(), one.path, one.by) for one in found)
+
+
+def fetching(items: Sequence[Belonging], others: Mapping[Oid, str]) -> list[str]:
+    """The commands that bring here what other remotes have (oid -> remote) of `items`, one a remote."""
+    names: dict[str, dict[str, None]] = {}
+    for one in items:
+        if one.oid in others:
+            names.setdefault(others[one.oid], {})[one.experiment] = None
+    return [
+        f"bring here what {remote} has: axil fetch {' '.join(chosen)} -r {remote}; then push again"
+        for remote, chosen in names.items()
+    ]
 
 
 def unavailable(project: Project, storage: Storage, needed: Belongings) -> tuple[Belonging, ...]:

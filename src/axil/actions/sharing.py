@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 
@@ -156,6 +157,26 @@ def lacking(
         else:
             whole |= seen
     return absent
+
+
+def on_others(project: Project, but: str, oids: Iterable[Oid]) -> dict[Oid, str]:
+    """Those of `oids` that storage remotes other than `but` have, with all they name -> the first that does.
+
+    Remotes are asked only for what none is known to have; one that does not answer has nothing more.
+    """
+    found: dict[Oid, str] = {}
+    away = set(oids)
+    names = [name for name in _in_order(project) if name != but]
+    for name, ask in [(name, ask) for ask in (False, True) for name in names]:
+        if not away:
+            break
+        with contextlib.suppress(AxilError), open_storage(project, name) as storage:
+            if ask:
+                storage.refresh()
+            lost = lacking(project, away, catalog=storage.catalog)
+            found.update(dict.fromkeys(away - lost, name))
+            away = lost
+    return found
 
 
 def bring(

@@ -71,7 +71,7 @@ def render(face: Face, value: PushResult) -> None:
     if value.missing:
         kinds = fmt.count(len(value.missing), "object")
         first = ", ".join(dict.fromkeys(safe(one.path) for one in value.missing[:3]))
-        face.warn(f"{kinds} that older commits or runs need are nowhere, and were not shared: {first}")
+        face.warn(f"{kinds} that older commits or runs need are neither here nor on {value.storage}: {first}")
     for one in value.experiments:
         words = {
             "new": f"pushed to {value.git}",
