@@ -31,7 +31,7 @@ class Counting(Memory):
 
     came = 0
 
-    def get(self, key: str, start: int = 0, length: int = -1) -> bytes:
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         data = super().get(key, start, length)
         if key.startswith(keys.PACKS):
             self.came += len(data)
