@@ -14,6 +14,7 @@ from axil.actions.operation import data_moves
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
+from axil.data.ahead import PlansAhead
 from axil.data.materialise import Target, apply, check, rescue
 from axil.data.plan import Plan, plan_switch
 from axil.errors import AxilError, Blocked, NotFound
@@ -151,13 +152,23 @@ def saved(project: Project, plans: Iterable[Plan], progress: Progress = SILENT) 
     return tuple(kept)
 
 
-def carry(project: Project, moves: Moves, progress: Progress = SILENT) -> tuple[int, int]:
+def begin(project: Project, moves: Moves) -> PlansAhead:
+    """Begin to read what `moves` bring, for `carry`; to be used as a context around all that comes before."""
+    # Where git has files, what comes is known only when git is done.
+    plans = [plan for plan in moves.plans if plan.files and plan.path not in moves.shared]
+    return PlansAhead(project.index, project.store, project.root, plans)
+
+
+def carry(
+    project: Project, moves: Moves, progress: Progress = SILENT, ahead: PlansAhead | None = None
+) -> tuple[int, int]:
     """Carry out `moves` after `saved` has saved what they overwrite; how many files were written and removed."""
     written = removed = 0
     for planned in moves.plans:
         plan = _after_git(project, planned) if planned.path in moves.shared else planned
         plan = plan._replace(unsaved=[])
-        done = apply(project.index, project.store, project.root, plan, progress=progress)
+        begun = ahead.take(plan.path) if ahead is not None else None
+        done = apply(project.index, project.store, project.root, plan, ahead=begun, progress=progress)
         written, removed = written + done.written, removed + done.removed
     return written, removed
 

@@ -11,9 +11,10 @@ import os
 from collections.abc import Callable, Sequence
 
 from axil.base.hashing import Oid
-from axil.base.light import NamedTuple
+from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
+from axil.data.ahead import items_of
 from axil.data.diff import DIR_KIND, root_entry
 from axil.data.index import Update, WorkTreeIndex
 from axil.data.plan import MARK, Plan, listed, mark_of, plan_switch
@@ -23,6 +24,9 @@ from axil.errors import AxilError, Blocked
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
 from axil.store import Placed, Store
+
+if TYPE_CHECKING:
+    from axil.store.ahead import Ahead
 
 __all__ = [
     "Applied",
@@ -107,30 +111,35 @@ def apply(
     plan: Plan,
     *,
     force: bool = False,
+    ahead: Ahead | None = None,
     progress: Progress = SILENT,
 ) -> Applied:
-    """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed."""
+    """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed.
+
+    `ahead` is what `PlansAhead` has of this plan.
+    """
     if not force:
         check([plan])
     top = os.fsencode(root)
     saved = [rescue(store, root, plan, progress=progress)] if plan.unsaved else []
     key = os.fsencode(plan.path)
     marked = index.cached(MARK, key)
-    if marked:
+    if marked and ahead is None:
         _sweep(top, key)
     if plan.empty:
         _remember(index, plan, {})
         if marked:
             index.remember(MARK, {key: b""})
         return Applied(0, 0, saved)
-    index.remember(MARK, {key: mark_of(plan.new)})
+    if ahead is None:
+        index.remember(MARK, {key: mark_of(plan.new)})
     try:
         for path in plan.clear:
             _clear(os.path.join(top, path))
         for path in plan.folders:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(os.path.join(top, path))
-        known = _write(index, store, top, plan, progress)
+        known = _write(index, store, top, plan, ahead, progress)
         removed = _remove(top, plan)
     except OSError as error:
         shown = os.path.relpath(os.fsdecode(error.filename), root) if error.filename else plan.path
@@ -218,13 +227,17 @@ def _put_nested(put_tree: Callable[[list[Entry]], Oid], inside: dict[bytes, Entr
     return Entry(b"", DIR_KIND, sum(entry.size for entry in entries), put_tree(entries))
 
 
-def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress: Progress) -> dict[bytes, Known]:
+def _write(
+    index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, ahead: Ahead | None, progress: Progress
+) -> dict[bytes, Known]:
     """Write files and links, each first beside its place and then renamed; returns what the index may know of them."""
-    items = [
-        (entry.oid, entry.size, os.fsdecode(os.path.join(top, path)), entry.kind == EXEC[0])
-        for path, entry in plan.files
-    ]
-    stats: list[Placed] = store.place_files(items, progress) if items else []
+    items = items_of(top, plan.files)
+    landed = ahead.land([item[2] for item in items]) if ahead is not None else {}
+    progress.advance(len(landed))
+    rest = [item for item in items if item[2] not in landed]
+    if rest:
+        landed |= zip((item[2] for item in rest), store.place_files(rest, progress), strict=True)
+    stats = [landed[item[2]] for item in items]
     for path, entry in plan.links:
         full = os.path.join(top, path)
         temporary = os.path.join(os.path.dirname(full), scan.temporary_name())
