@@ -273,3 +273,21 @@ def test_json_of_every_verb(small):
     assert small.axil("add", "more", "--json").json[0]["oid"]
     assert small.axil("rm", "more", "--json").json == [{"path": "more", "kept": False, "saved": []}]
     assert small.axil("materialise", "--json").json == {"paths": ["data/raw"], "written": 0, "removed": 0, "saved": []}
+
+
+def test_a_switch_that_git_refuses_leaves_the_data_and_nothing_beside_it(small):
+    folder = small.path / "many"
+    for word in ("one", "two"):
+        small.repo.write({"code.py": word, **{f"many/{number}": f"{word} {number}" for number in range(40)}})
+        small.axil("add", "many")
+        small.repo.commit()
+        small.repo.run("branch", word)
+    small.repo.write({"code.py": "edited"})
+    refused = small.axil("switch", "one", code=1)
+    assert "code.py" in refused.err
+    assert sorted(os.listdir(folder), key=int) == [str(number) for number in range(40)]
+    assert (folder / "7").read_text() == "two 7"
+    assert state(small, "many")["state"] == "clean"
+    small.repo.write({"code.py": "two"})
+    small.axil("switch", "one")
+    assert (folder / "7").read_text() == "one 7"

@@ -19,6 +19,7 @@ from axil.journal.operations import DataMove, Kept
 
 # What plans moves and carries them out is imported where there is something to move: most forks move nothing.
 if TYPE_CHECKING:
+    from axil.data.ahead import PlansAhead
     from axil.data.materialise import Target
     from axil.data.plan import Plan
     from axil.formats.pointer import Pointer
@@ -160,7 +161,18 @@ def saved(project: Project, plans: Iterable[Plan], progress: Progress = SILENT) 
     return tuple(kept)
 
 
-def carry(project: Project, moves: Moves, progress: Progress = SILENT) -> tuple[int, int]:
+def begin(project: Project, moves: Moves) -> PlansAhead:
+    """Begin to read what `moves` bring, for `carry`; to be used as a context around all that comes before."""
+    from axil.data.ahead import PlansAhead
+
+    # Where git has files, what comes is known only when git is done.
+    plans = [plan for plan in moves.plans if plan.files and plan.path not in moves.shared]
+    return PlansAhead(project.index, project.store, project.root, plans)
+
+
+def carry(
+    project: Project, moves: Moves, progress: Progress = SILENT, ahead: PlansAhead | None = None
+) -> tuple[int, int]:
     """Carry out `moves` after `saved` has saved what they overwrite; how many files were written and removed."""
     if not moves.plans:
         return 0, 0
@@ -170,7 +182,8 @@ def carry(project: Project, moves: Moves, progress: Progress = SILENT) -> tuple[
     for planned in moves.plans:
         plan = _after_git(project, planned) if planned.path in moves.shared else planned
         plan = plan._replace(unsaved=[])
-        done = apply(project.index, project.store, project.root, plan, progress=progress)
+        begun = ahead.take(plan.path) if ahead is not None else None
+        done = apply(project.index, project.store, project.root, plan, ahead=begun, progress=progress)
         written, removed = written + done.written, removed + done.removed
     return written, removed
 

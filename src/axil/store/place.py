@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from axil.store.store import Store
 
 Item = tuple[Oid, int, str, bool]
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _FORK_FROM_SMALL, _FORK_FROM_LARGE = 4096, 64
 _MUCH = 64 << 20
 
@@ -98,7 +98,7 @@ class _Placer:
             self._leave()
             self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
             self._entered = folder
-        fd = os.open(name, _CREATE, 0o777 if executable else 0o666, dir_fd=self._folder)
+        fd = os.open(name, CREATE, 0o777 if executable else 0o666, dir_fd=self._folder)
         try:
             write_all(fd, data)
             stat = os.fstat(fd)
@@ -114,7 +114,7 @@ class _Placer:
     def _write(
         self, temporary: str, path: str, executable: bool, fill: Callable[[int], object]
     ) -> tuple[int, int, int, int]:
-        fd = os.open(temporary, _CREATE, 0o777 if executable else 0o666)
+        fd = os.open(temporary, CREATE, 0o777 if executable else 0o666)
         try:
             fill(fd)
             os.rename(temporary, path)
