@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "axil"
-FACES = ("cli", "demo", "tracking")
+FACES = ("cli", "demo", "integrations", "tracking")
 """May print, exit and read the environment: they talk to people, or run inside the user's own process."""
 CHILD = "runs/trace/"
 """Runs inside the user's Python process, not in axil's."""

@@ -87,6 +87,7 @@ def checked(stage: Stage) -> Stage:
         outs=once("outs", stage.outs),
         metrics=once("metrics", stage.metrics),
         plots=once("plots", stage.plots),
+        series=once("series", stage.series),
         keep=once("keep", stage.keep),
         cwd="".join(once("cwd", (stage.cwd,))) if stage.cwd else "",
     )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from axil.formats.record import Run, Series, StageRecord
     from axil.journal.rows import NoteRow, RunRow
 
+_MAX_LOGGED = 20
+
 
 def render_run(face: Face, view: RunView) -> None:
     """Print everything about a run, the most wanted first."""
@@ -34,7 +36,7 @@ def render_run(face: Face, view: RunView) -> None:
     face.line(style.dim("  " + safe(", ".join(facts))))
     _stages(face, run)
     _metrics(face, view)
-    _pairs(face, "params", [(key, number(value)) for key, value in run.params.items()])
+    _params(face, run)
     outs = [(path, out) for stage in run.stages for path, out in stage.outs.items()]
     _pairs(face, "outputs", [(path, size(out.size) + _files(out.kind, out.files)) for path, out in outs])
     _environment(face, run)
@@ -42,6 +44,15 @@ def render_run(face: Face, view: RunView) -> None:
     _tails(face, run)
     if run.state == "failed":
         face.hint(f"axil logs {short(run.id)} shows all of it")
+
+
+def _params(face: Face, run: Run) -> None:
+    """The params; of those that libraries logged, which may be hundreds, only some."""
+    logged = [key for key in run.params if key.startswith("logged.")]
+    hidden = set() if face.verbose else set(logged[_MAX_LOGGED:])
+    _pairs(face, "params", [(key, number(value)) for key, value in run.params.items() if key not in hidden])
+    if hidden:
+        face.line(face.style.dim(f"  and {len(hidden)} more logged params (-v shows them)"))
 
 
 def _files(kind: str, files: int) -> str:

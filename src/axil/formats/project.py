@@ -13,7 +13,7 @@ from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
-CACHE_KIND = "project-2"
+CACHE_KIND = "project-3"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 LINKS = ("auto", "copy", "reflink", "hardlink")
 RESERVED = frozenset({".git", ".axil"})
@@ -32,6 +32,8 @@ class Stage(NamedTuple):
     outs: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     plots: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    """Outputs that grow while the command runs and hold values over steps; they are read meanwhile."""
     keep: tuple[str, ...] = ()
     """The outputs that are not removed before the command runs (`keep = true` means all)."""
     cwd: str = ""
@@ -44,8 +46,8 @@ class Stage(NamedTuple):
 
     @property
     def made(self) -> tuple[str, ...]:
-        """Every path the stage makes: outs, metrics and plots, in this order."""
-        return self.outs + self.metrics + self.plots
+        """Every path the stage makes: outs, metrics, plots and series, in this order."""
+        return self.outs + self.metrics + self.plots + self.series
 
 
 class ProjectFile(NamedTuple):
@@ -70,12 +72,14 @@ class ProjectFile(NamedTuple):
         return next(iter(self.metrics), "")
 
 
+MADE = ("outs", "metrics", "plots", "series")
+"""The keys of a stage that list what it makes."""
 TABLES: dict[str, tuple[str, ...]] = {
     "project": ("name", "metrics", "params"),
     "experiments": ("names",),
     "store": ("link",),
     "env": ("strict",),
-    "stages": ("cmd", "deps", "params", "outs", "metrics", "plots", "keep", "cwd", "env", "always"),
+    "stages": ("cmd", "deps", "params", *MADE, "keep", "cwd", "env", "always"),
     "remotes": (),  # any name; formats/remotes.py
 }
 
@@ -181,7 +185,7 @@ def add_stage(text: str, stage: Stage, source: str = FILE) -> str:
 def written(stage: Stage) -> dict[str, Any]:
     """The keys of `stage` that are not defaults, in the order of the documentation."""
     values: dict[str, Any] = {"cmd": stage.cmd}
-    for key in ("deps", "params", "outs", "metrics", "plots"):
+    for key in ("deps", "params", *MADE):
         if items := getattr(stage, key):
             values[key] = list(items)
     if stage.keep:
@@ -246,7 +250,7 @@ class Reader:
         cmd = self.text((*where, "cmd"), value["cmd"]).strip()
         if not cmd or "\0" in cmd:
             raise self.bad((*where, "cmd"), "the command is empty", 'write the command to run: cmd = "python train.py"')
-        made = {key: self.paths((*where, key), value.get(key, [])) for key in ("outs", "metrics", "plots")}
+        made = {key: self.paths((*where, key), value.get(key, [])) for key in MADE}
         every = self.once(where, made)
         cwd = self.text((*where, "cwd"), value.get("cwd", ""))
         return Stage(
@@ -336,7 +340,7 @@ class Reader:
             raise self.bad(where, f"it must be {wanted}, not {_kind(value)}", 'write it as ["one", "two"]')
         if "" in value:
             raise self.bad(where, "it has an empty string")
-        return tuple(dict.fromkeys(value)) if where[-1] not in ("outs", "metrics", "plots") else tuple(value)
+        return tuple(dict.fromkeys(value)) if where[-1] not in MADE else tuple(value)
 
     def path(self, where: tuple[str, ...], value: str) -> str:
         try:

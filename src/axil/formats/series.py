@@ -7,7 +7,7 @@ what is not a point is counted and skipped.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from axil.base.structs import msgspec
@@ -143,6 +143,12 @@ class _Tally:
         self.last_step = 0.0
         self.min = math.inf
         self.max = -math.inf
+
+
+def line(stage: str, step: float, time: float, metrics: Mapping[str, float]) -> bytes:
+    """One line of a series file, its end included."""
+    values = {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+    return msgspec.json.encode(Line(values, step, time, stage)) + b"\n"
 
 
 def points(data: bytes) -> Iterator[Point]:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 from axil.base.light import TYPE_CHECKING, Any
 from axil.errors import AxilError
-from axil.runs.rundir import SERIES, RunDir
+from axil.runs.rundir import LOGGED, SERIES, RunDir
 from axil.store import Saved, Store
 
 if TYPE_CHECKING:
-    from axil.formats.record import Environment, Run, RunState, StageRecord
+    from axil.formats.record import Environment, Run, RunState, Scalar, StageRecord
     from axil.formats.runfiles import Spec
     from axil.formats.series import Summary
 
@@ -44,6 +44,7 @@ def conclude(
         summary={name: series for stage in summary.stages() for name, series in summary.series(stage).items()},
         series=oids.get(folder.file(SERIES), ""),
         environment=environment,
+        params={**spec.params, **_logged(folder)},
     )
 
 
@@ -61,8 +62,7 @@ def record_of(spec: Spec, **came: Any) -> Run:
         message=spec.message,
         targets=spec.targets,
         host=spec.host,
-        params=spec.params,
-        **came,
+        **{"params": spec.params, **came},
     )
 
 
@@ -77,6 +77,17 @@ def _final_metrics(records: list[StageRecord], summary: Summary) -> dict[str, fl
     for record in records:
         found.update(record.metrics)
     return found
+
+
+def _logged(folder: RunDir) -> Mapping[str, Scalar]:
+    """The params that processes of the run have reported."""
+    try:
+        with open(folder.file(LOGGED), "rb") as file:
+            from axil.formats import logged
+
+            return logged.parse(file.read(logged.MAX_BYTES))
+    except OSError:
+        return {}
 
 
 def _store_files(folder: RunDir, store: Store) -> Mapping[str, str]:

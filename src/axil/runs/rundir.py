@@ -18,12 +18,13 @@ from axil.errors import AxilError, Blocked, NotFound
 if TYPE_CHECKING:
     from axil.formats.runfiles import Event, Spec, State
 
-SPEC, STATE, LOCK, PARAMS, SERIES, LOGS, TRACE = (
+SPEC, STATE, LOCK, PARAMS, SERIES, LOGGED, LOGS, TRACE = (
     "spec.json",
     "state.jsonl",
     "lock",
     "params.json",
     "series.jsonl",
+    "logged.jsonl",
     "logs",
     "trace",
 )

@@ -23,7 +23,7 @@ from axil.runs import stage as stages
 from axil.runs.command import Command, Exited, Inbox, Output
 from axil.runs.events import OnEvent, StageFinished, StageLine, StageStarted, Stopping
 from axil.runs.outputs import Outputs, SavedPath
-from axil.runs.rundir import RunDir
+from axil.runs.rundir import SERIES, RunDir
 from axil.runs.series import SeriesFile
 from axil.runs.stage import Names
 from axil.runs.traces import Traces
@@ -31,6 +31,7 @@ from axil.runs.traces import Traces
 if TYPE_CHECKING:
     from axil.base.clock import Clock
     from axil.formats.record import StageRecord
+    from axil.runs.watch import Watch
 
 
 Fetch = Callable[[Iterable[Pointer]], bool]
@@ -48,6 +49,7 @@ class _Running(NamedTuple):
     record: StageRecord
     inputs: StageInputs
     seen: tuple[str, ...]
+    watch: Watch | None
 
 
 class Scheduler:
@@ -68,7 +70,7 @@ class Scheduler:
     ) -> None:
         self.saved: list[SavedPath] = []
         self.records: dict[str, StageRecord] = {}
-        self.series = SeriesFile(folder.file("series.jsonl"))
+        self.series = SeriesFile(folder.file(SERIES))
         self.traces = Traces(folder.file("trace"))
         self.inbox: Inbox = Inbox()
         self._planner = planner
@@ -103,6 +105,8 @@ class Scheduler:
                 one.command.signal(signal.SIGKILL)
             for one in self._running.values():
                 one.command.join()
+                if one.watch is not None:
+                    one.watch.stop()
         self.records = {name: self.records[name] for name in self._plan}
 
     # -- what may start --------------------------------------------------------------------------------------------
@@ -170,8 +174,10 @@ class Scheduler:
             raise AssertionError(f"{name}: to run, but its inputs are not known")
         self._fresh = False
         self._tell(StageStarted(name, decision.reason, stage.cmd, started))
+        watch = None
         try:
             self.saved += self._outputs.clear(stage)
+            watch = self._watch(stage)
             self._folder.record(Staged(record))
             command = Command(
                 name,
@@ -183,10 +189,19 @@ class Scheduler:
                 self._names.protect,
             )
         except (AxilError, OSError) as error:
+            if watch is not None:
+                watch.stop()
             self._refuse(record, error)
             return
-        self._running[name] = _Running(command, record, decision.inputs, decision.seen)
+        self._running[name] = _Running(command, record, decision.inputs, decision.seen, watch)
         self._folder.record(Started(name, *command.identity))
+
+    def _watch(self, stage: Stage) -> Watch | None:
+        if not stage.series:
+            return None
+        from axil.runs.watch import Watch
+
+        return Watch(stage, self._planner.root, self._folder.file(SERIES), self._clock)
 
     def _refuse(self, record: StageRecord, error: Exception) -> None:
         """The stage failed before its command ran."""
@@ -228,6 +243,8 @@ class Scheduler:
         if not good:
             outs = self._outputs.collect_partial(stage)
         metrics, problems = stages.metrics_of(stage, self._planner.root)
+        if one.watch is not None:
+            problems += one.watch.finish()
         for problem in problems:
             self._note(name, problem)
         self._done(

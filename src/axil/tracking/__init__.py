@@ -6,6 +6,7 @@ becomes one warning on stderr.
 
 from __future__ import annotations
 
+from axil.tracking.logged import log_params as log_params
 from axil.tracking.steps import track as track
 from axil.tracking.writer import flush as flush
 from axil.tracking.writer import log as log
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     params: Params
 
-__all__ = ["flush", "log", "params", "track"]
+__all__ = ["flush", "log", "log_params", "params", "track"]
 
 
 def __getattr__(name: str) -> object:

@@ -16,7 +16,7 @@ def _new_modules(code: str) -> set[str]:
 
 
 def test_public_names() -> None:
-    assert axil.__all__ == ["__version__", "flush", "log", "params", "track"]
+    assert axil.__all__ == ["__version__", "flush", "log", "log_params", "params", "track"]
     assert all(hasattr(axil, name) for name in axil.__all__)
     assert set(axil.__all__) <= set(dir(axil))
     assert axil.__version__ and callable(axil.log) and callable(axil.track) and callable(axil.flush)

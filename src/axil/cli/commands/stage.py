@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _many(new, "-p", "--params", "KEY", "a parameter it uses; a key with children takes all of them")
     _many(new, "-m", "--metrics", "PATH", "a JSON, YAML, TOML or CSV file with numbers it makes")
     _many(new, None, "--plots", "PATH", "a table or picture it makes")
+    _many(new, None, "--series", "PATH", "a file or folder with values over steps that grows while it runs")
     new.add_argument("--keep", action="store_true", help="do not remove its outputs before it runs")
     new.add_argument("--cwd", metavar="DIR", help="folder the command runs in (default: where you are)")
     _many(new, "-e", "--env", "NAME", "an environment variable whose value counts as an input")
@@ -82,6 +83,7 @@ def _stage(args: argparse.Namespace, face: Face) -> Stage:
         outs=paths(args.outs),
         metrics=paths(args.metrics),
         plots=paths(args.plots),
+        series=paths(args.series),
         cwd=face.project_path(args.cwd or "."),
         env=tuple(args.env),
         always=args.always,

@@ -1,4 +1,5 @@
-"""Loaded by every Python process of a run (through PYTHONPATH): notes at exit which modules it had imported.
+"""Loaded by every Python process of a run (through PYTHONPATH): notes at exit which modules it had imported, and
+lets MLflow log to the run.
 
 Runs inside the user's program under any Python 3: standard library only, no new syntax, no import that the
 interpreter has not made already, and no exception of its own ever gets out.
@@ -88,6 +89,29 @@ def _files():
     return files
 
 
+def _lead_mlflow():
+    # type: () -> None
+    """Let MLflow log to the run, unless the user has said where it logs, or this Python has no axil to do it."""
+    try:
+        if "AXIL_RUN_DIR" in os.environ and "MLFLOW_TRACKING_URI" not in os.environ:
+            folders = [folder for folder in sys.path if os.path.isdir(folder)]
+            there = any(os.path.isdir(os.path.join(folder, "mlflow")) for folder in folders)
+            if there and any(_offers_store(folder) for folder in folders):
+                os.environ["MLFLOW_TRACKING_URI"] = "axil:"
+    except Exception:
+        pass
+
+
+def _offers_store(folder):
+    # type: (str) -> bool
+    """Whether an axil is installed in `folder` that MLflow finds."""
+    for name in os.listdir(folder):
+        if name.startswith("axil-") and name.endswith(".dist-info"):
+            with open(os.path.join(folder, name, "entry_points.txt")) as file:
+                return "mlflow.tracking_store" in file.read()
+    return False
+
+
 def _hand_on():
     # type: () -> None
     """Load the `sitecustomize` this one stands before, and let it behave as if it were the first."""
@@ -106,4 +130,5 @@ def _hand_on():
 
 
 _note_at_exit()
+_lead_mlflow()
 _hand_on()
