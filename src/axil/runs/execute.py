@@ -93,7 +93,9 @@ def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], job
     from axil.runs import environment
     from axil.runs.finish import conclude, snapshots
     from axil.runs.interrupt import caught
+    from axil.runs.rundir import SYSTEM
     from axil.runs.scheduler import Scheduler, StopAsked
+    from axil.runs.system import Sampler
 
     planner, store, on_event = handles.planner, handles.store, handles.on_event
     on_event(RunStarted(spec.id, tuple(decision.stage for decision in plan), folder.path))
@@ -103,7 +105,8 @@ def _run(handles: Handles, folder: RunDir, spec: Spec, plan: list[Decision], job
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
     with caught(lambda number: scheduler.inbox.put(StopAsked(number))):
-        scheduler.run()
+        with Sampler(folder.file(SYSTEM), planner.root, clock):
+            scheduler.run()
         run = conclude(
             folder,
             spec,
