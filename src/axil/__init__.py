@@ -1,7 +1,7 @@
 """axil: machine-learning experiments as git branches.
 
-Training scripts use `axil.log`, `axil.log_params`, `axil.params`, `axil.track` and `axil.flush`; they are loaded on
-first use, so that `import axil` costs next to nothing (docs/tracking.md).
+Training scripts use `axil.log`, `axil.log_figure` and its like, `axil.params`, `axil.track` and `axil.flush`; they are
+loaded on first use, so that `import axil` costs next to nothing (docs/tracking.md).
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ TYPE_CHECKING = False  # type checkers take it as true; importing `typing` would
 if TYPE_CHECKING:
     from axil.tracking import flush as flush
     from axil.tracking import log as log
+    from axil.tracking import log_artifact as log_artifact
+    from axil.tracking import log_figure as log_figure
+    from axil.tracking import log_image as log_image
     from axil.tracking import log_params as log_params
+    from axil.tracking import log_table as log_table
     from axil.tracking import params as params
     from axil.tracking import track as track
     from axil.version import __version__ as __version__
 
-__all__ = ["__version__", "flush", "log", "log_params", "params", "track"]
+__all__ = [
+    "__version__", "flush", "log", "log_artifact", "log_figure", "log_image", "log_params", "log_table", "params",
+    "track",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -12,10 +12,13 @@ from axil.errors import BadInput, Blocked, NotFound
 from axil.formats.pointer import SUFFIX, Pointer
 
 if TYPE_CHECKING:
+    from axil.formats.tree import Entry as TreeItem
     from axil.git.catfile import TreeEntry
     from axil.project import Project
 
-Kind = Literal["data", "output", "code"]
+Kind = Literal["data", "output", "code", "artifact"]
+ARTIFACTS = "artifacts"
+"""The folder in which `axil get` shows what a run logged; a path of the project with this name goes before it."""
 
 
 class Item(NamedTuple):
@@ -54,14 +57,23 @@ class _Contents(NamedTuple):
     data: Mapping[str, Pointer]
     outputs: Mapping[str, Pointer]
     code: Mapping[str, TreeEntry]
+    artifacts: Pointer | None
+    """What the run logged with `axil.log_figure` and its like."""
 
 
 def contents(project: Project, name: str) -> Listing:
     """What there is in the experiment, run or commit `name`. Raises `NotFound`."""
+    from axil.actions.sharing import bring
+
     found = _look(project, name)
     items = [Item(path, "data", one.size, one.files) for path, one in found.data.items()]
     items += [Item(path, "output", one.size, one.files) for path, one in found.outputs.items()]
     items += [Item(path, "code", None, 1) for path in found.code]
+    if found.artifacts is not None:
+        if project.remotes and project.store.missing({found.artifacts.oid}):
+            bring(project, {found.artifacts.oid}, trees_only=True)
+        for path, entry in files_in(project, found.artifacts.oid):
+            items.append(Item(f"{ARTIFACTS}/{path}", "artifact", entry.size, 1))
     return Listing(found.name, found.tree, tuple(items))
 
 
@@ -85,6 +97,11 @@ def get(project: Project, name: str, path: str, out: str, *, force: bool = False
             _fetch(project, {path: pointer}, found.name, progress)
             _write(project, out, pointer, progress)
             return Got(found.name, path, out, "data" if kind == "data" else "output", pointer.files, pointer.size)
+    logged = _logged(project, found, path, progress)
+    if logged is not None:
+        _fetch(project, {path: logged}, found.name, progress)
+        _write(project, out, logged, progress)
+        return Got(found.name, path, out, "artifact", logged.files, logged.size)
     below = {one: pointer for one, pointer in {**found.outputs, **found.data}.items() if one.startswith(path + "/")}
     code = {one: entry for one, entry in found.code.items() if one == path or one.startswith(path + "/")}
     if not below and not code:
@@ -95,6 +112,30 @@ def get(project: Project, name: str, path: str, out: str, *, force: bool = False
         _write(project, os.path.join(out, one[len(path) + 1 :]), pointer, progress)
     files = len(code) + sum(pointer.files for pointer in below.values())
     return Got(found.name, path, out, "code", files, size + sum(pointer.size for pointer in below.values()))
+
+
+def _logged(project: Project, found: _Contents, path: str, progress: Progress) -> Pointer | None:
+    """What is at `path` among the run's artifacts, unless the project has something there."""
+    if found.artifacts is None or any(one == path or one.startswith(f"{path}/") for one in found.code):
+        return None
+    return _inside(project, {ARTIFACTS: found.artifacts}, path, progress)
+
+
+def files_in(project: Project, tree: bytes, below: str = "") -> Iterator[tuple[str, TreeItem]]:
+    """The files in a stored directory by path, as far as its directories are here."""
+    from axil.errors import AxilError
+    from axil.formats.tree import DIR
+
+    try:
+        entries = project.store.entries(tree)
+    except AxilError:
+        return
+    for entry in entries:
+        path = below + os.fsdecode(entry.name)
+        if entry.kind == DIR[0]:
+            yield from files_in(project, entry.oid, f"{path}/")
+        else:
+            yield path, entry
 
 
 def _clean(path: str) -> str:
@@ -111,13 +152,14 @@ def _look(project: Project, name: str) -> _Contents:
     from axil.actions.contents import pointers_in
     from axil.actions.diff import tree_of
     from axil.actions.outputs import outputs_of, outputs_of_run
-    from axil.actions.targets import resolve
+    from axil.actions.targets import choose, resolve
     from axil.git.diff import ls_tree
 
     tree = tree_of(project, name)
     if not tree:
         raise NotFound(f"{name} has no commit yet", "there is nothing to get", "axil tree lists the experiments")
     outputs: Mapping[str, Pointer] = {}
+    run = None
     try:
         target = resolve(project, name)
     except NotFound:
@@ -125,13 +167,18 @@ def _look(project: Project, name: str) -> _Contents:
     if target is not None and target.experiment is not None:
         name = target.experiment.name
         outputs = outputs_of(project, name)
+        run = choose(project, name).run
     elif target is not None and target.run is not None:
         name = target.run.id
         outputs = outputs_of_run(project, name)
+        run = target.run
     data = pointers_in(project, tree)
     code = {entry.name: entry for entry in ls_tree(project.git, tree)}
     own = {path + SUFFIX for path in data}
-    return _Contents(name, tree, data, outputs, {path: one for path, one in code.items() if path not in own})
+    code = {path: one for path, one in code.items() if path not in own}
+    kept = run.artifacts if run is not None else None
+    artifacts = Pointer("tree", bytes.fromhex(kept.oid), kept.size, kept.files) if kept is not None else None
+    return _Contents(name, tree, data, outputs, code, artifacts)
 
 
 def _inside(project: Project, known: Mapping[str, Pointer], path: str, progress: Progress) -> Pointer | None:
@@ -256,6 +303,8 @@ def _unknown(project: Project, found: _Contents, path: str) -> NotFound:
     from difflib import get_close_matches
 
     known: list[str] = [*found.data, *found.outputs, *found.code]
+    if found.artifacts is not None:
+        known += [f"{ARTIFACTS}/{one}" for one, _ in files_in(project, found.artifacts.oid)]
     for outer, pointer in {**found.data, **found.outputs}.items():
         if path.startswith(outer + "/") and pointer.kind == "tree" and project.store.has(pointer.oid):
             known += [f"{outer}/{os.fsdecode(entry.name)}" for entry in project.store.entries(pointer.oid)]

@@ -134,7 +134,7 @@ def of_blobs(git: Git, blobs: Mapping[str, str], where: str, problems: list[str]
 
 
 def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
-    """Outputs of finished stages, logs and series of runs that are not in the journal yet."""
+    """Outputs of finished stages, logs, series and artifacts of runs that are not in the journal yet."""
     if not os.path.isdir(project.runs_folder):
         return []
     from axil.runs import rundir
@@ -153,7 +153,9 @@ def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
             found += [
                 Root(bytes.fromhex(out.oid), f"run {run} {stage.name} {path}") for path, out in stage.outs.items()
             ]
-        oids = {stage.log for stage in stages} | {state.run.series if state.run else ""}
+        oids = {stage.log for stage in stages}
+        if state.run is not None:
+            oids |= {state.run.series, state.run.system, state.run.artifacts.oid if state.run.artifacts else ""}
         found += [Root(bytes.fromhex(oid), f"run {run}") for oid in oids if oid]
     return found
 

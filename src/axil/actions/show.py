@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,8 @@ class RunView(NamedTuple):
     """Metric -> "max" or "min", as the project declares."""
     curves: dict[str, tuple[float, ...]]
     """Metric -> its values in the order of the steps, at most 200 of them."""
+    artifacts: dict[str, int]
+    """Path -> size in bytes, of the files its stages logged."""
 
 
 class ExperimentView(NamedTuple):
@@ -59,26 +62,36 @@ def show(project: Project, name: str = "") -> ExperimentView | RunView:
 def show_run(project: Project, run: Run) -> RunView:
     """The view of `run`; curves that are not on this machine are left out."""
     notes = tuple(project.journal.notes(run.id))
-    return RunView(run, notes, dict(project.file.metrics), curves(project, run))
+    return RunView(run, notes, dict(project.file.metrics), curves(project, run), artifacts(project, run))
+
+
+def artifacts(project: Project, run: Run) -> dict[str, int]:
+    """Path -> size of what `run` logged as figures, tables and files; of a run in progress what is there by now."""
+    import os
+
+    if run.artifacts is not None:
+        from axil.actions.get import files_in
+
+        return {path: entry.size for path, entry in files_in(project, bytes.fromhex(run.artifacts.oid))}
+    from axil.runs.artifacts import Found
+    from axil.runs.rundir import ARTIFACTS
+
+    if run.ended:
+        return {}
+    sizes = {}
+    for path, full in Found(os.path.join(project.runs_folder, run.id, ARTIFACTS)).all():
+        with contextlib.suppress(OSError):  # the run has ended meanwhile
+            sizes[path] = os.stat(full).st_size
+    return sizes
 
 
 def curves(project: Project, run: Run) -> dict[str, tuple[float, ...]]:
     """Metric -> values over the steps, thinned out; of a run in progress as far as it has come."""
-    import os
+    from axil.actions.series import points_of
+    from axil.runs.rundir import SERIES
 
-    from axil.formats.series import points
-    from axil.runs.rundir import SERIES, RunDir
-
-    try:
-        if run.series:
-            data = project.store.read(bytes.fromhex(run.series))
-        else:
-            with open(RunDir(os.path.join(project.runs_folder, run.id)).file(SERIES), "rb") as file:
-                data = file.read()
-    except (OSError, AxilError):
-        return {}
     found: dict[tuple[str, str], list[float]] = {}
-    for point in points(data):
+    for point in points_of(project, run.id, run.series, SERIES):
         found.setdefault((point.stage, point.name), []).append(point.value)
     names = [name for _, name in found]
     return {

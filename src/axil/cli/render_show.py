@@ -11,7 +11,7 @@ from axil.cli.style import SYMBOLS, safe
 from axil.cli.tables import Cell, Column, sparkline, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from axil.actions.compare import Comparison
     from axil.actions.show import ExperimentView, RunView
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from axil.journal.rows import NoteRow, RunRow
 
 _MAX_LOGGED = 20
+
+
+_ARTIFACTS = 50
+"""So many are listed; `axil get RUN:` lists all."""
 
 
 def render_run(face: Face, view: RunView) -> None:
@@ -34,11 +38,14 @@ def render_run(face: Face, view: RunView) -> None:
         facts.append(f"took {duration(run.ended - run.time)}")
     facts.append(f"by {run.author.partition(' <')[0]}" + (f" on {run.host}" if run.host else ""))
     face.line(style.dim("  " + safe(", ".join(facts))))
+    if run.usage:
+        face.line(style.dim("  " + _usage(run.usage)))
     _stages(face, run)
     _metrics(face, view)
     _params(face, run)
     outs = [(path, out) for stage in run.stages for path, out in stage.outs.items()]
     _pairs(face, "outputs", [(path, size(out.size) + _files(out.kind, out.files)) for path, out in outs])
+    _artifacts(face, view)
     _environment(face, run)
     _notes(face, view.notes)
     _tails(face, run)
@@ -128,6 +135,25 @@ def _pairs(face: Face, title: str, pairs: Sequence[tuple[str, str]]) -> None:
     if pairs:
         _section(face, title)
         table(face, [Column("", flexible=True), Column("", flexible=True)], pairs, indent="  ")
+
+
+def _usage(usage: Mapping[str, float]) -> str:
+    """`used 1.8 CPUs on average, at most 512 MB of memory`."""
+    facts = [f"{usage['cpu']:.1f} CPUs on average"] if "cpu" in usage else []
+    facts += [f"{usage['gpu']:.1f} GPUs on average"] if "gpu" in usage else []
+    facts += [f"at most {size(int(usage['memory']))} of memory"] if "memory" in usage else []
+    return "used " + ", ".join(facts)
+
+
+def _artifacts(face: Face, view: RunView) -> None:
+    kept = view.run.artifacts
+    pairs = [(path, size(of)) for path, of in list(view.artifacts.items())[:_ARTIFACTS]]
+    more = max(len(view.artifacts), kept.files if kept is not None else 0) - len(pairs)
+    if more > 0:
+        pairs.append((f"… and {more:,} more" if pairs else f"{count(more, 'file')}, not on this machine", ""))
+    _pairs(face, "artifacts", pairs)
+    if pairs:
+        face.hint(f"axil get {short(view.run.id)}:artifacts/PATH copies one")
 
 
 def _environment(face: Face, run: Run) -> None:

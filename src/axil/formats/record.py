@@ -45,6 +45,8 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Project-relative module path -> normalised hash."""
     seen: list[str] = []
     """Modules found at run time that the static search did not find."""
+    read: list[str] = []
+    """Parameters that the stage's processes read, declared or not; a table's name stands for all in it, "" for all."""
     env: dict[str, str] = {}
     """Name -> hash of the value; the value itself is never stored."""
     outs: dict[str, Output] = {}
@@ -125,6 +127,12 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     summary: dict[str, Series] = {}
     series: str = ""
     """Oid of the points logged step by step (docs/formats/series.md)."""
+    artifacts: Output | None = None
+    """The tree of figures, tables and files that the stages logged, a folder for each stage."""
+    system: str = ""
+    """Oid of what the machine was measured to do meanwhile, as a series."""
+    usage: dict[str, float] = {}
+    """That in short: `cpu` (mean, in cores), `memory` (peak, bytes), `gpu` (mean, 1 is all of one)."""
     environment: Environment = Environment()
 
 
@@ -266,6 +274,9 @@ def _check_run(run: Run, source: str) -> None:
     check.check_hex(source, "commit", run.commit, _GIT_OID)
     check.check_hex(source, "snapshot", run.snapshot, _GIT_OID)
     check.check_hex(source, "series", run.series, _OID)
+    check.check_hex(source, "system", run.system, _OID)
+    if run.artifacts is not None:
+        _check_output(run.artifacts, source, "artifacts")
     check.check_time(source, "ended", run.ended)
     for path, oid in run.environment.locks.items():
         check.check_hex(source, f"environment.locks.{path}", oid, _OID)
@@ -285,6 +296,10 @@ def _check_stage(stage: StageRecord, source: str, at: str) -> None:
         check.check_hex(source, f"{at}.deps.{path}", oid, _OID)
     for path, output in stage.outs.items():
         check.check_path(source, f"{at}.outs", path)
-        check.check_hex(source, f"{at}.outs.{path}.oid", output.oid, (64,))
-        if output.size < 0 or output.files < 0:
-            raise check.refused(source, f"{at}.outs.{path}", output.size, "is a negative size")
+        _check_output(output, source, f"{at}.outs.{path}")
+
+
+def _check_output(output: Output, source: str, at: str) -> None:
+    check.check_hex(source, f"{at}.oid", output.oid, (64,))
+    if output.size < 0 or output.files < 0:
+        raise check.refused(source, at, output.size, "is a negative size")

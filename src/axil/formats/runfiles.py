@@ -192,6 +192,30 @@ def _pairs(fields: list[str]) -> Iterable[tuple[str, str]]:
     return zip(fields[::2], fields[1::2], strict=False)
 
 
+class _Read(msgspec.Struct, frozen=True):
+    key: str
+    stage: str = ""
+
+
+_read = msgspec.json.Decoder(_Read)
+_MAX_KEY = 1000
+_MAX_KEYS = 10_000
+
+
+def parse_reads(data: bytes) -> dict[str, set[str]]:
+    """read.jsonl: stage -> the parameters its processes read. Written by any program, so what is no line is ignored."""
+    found: dict[str, set[str]] = {}
+    for line in data.split(b"\n"):
+        try:
+            read = _read.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        keys = found.setdefault(read.stage, set())
+        if len(keys) < _MAX_KEYS and len(read.key) <= _MAX_KEY and read.key.isprintable():
+            keys.add(read.key)
+    return found
+
+
 def encode_params(nested: dict[str, Any]) -> bytes:
     """params.json: the parameters as the child sees them."""
     return _encoder.encode(nested) + b"\n"

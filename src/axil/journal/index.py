@@ -19,7 +19,7 @@ from axil.journal.rows import Experiment, Problem
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run, StageRecord
 
-SCHEMA = 1
+SCHEMA = 2
 MEMORY = ":memory:"
 _TIMEOUT = 60.0
 
@@ -256,6 +256,10 @@ def _outputs(run: Run) -> list[tuple[object, ...]]:
             rows.append((run.id, stage.name, "log", b"", bytes.fromhex(stage.log), "file"))
     if run.series:
         rows.append((run.id, "", "series", b"", bytes.fromhex(run.series), "file"))
+    if run.system:
+        rows.append((run.id, "", "system", b"", bytes.fromhex(run.system), "file"))
+    if run.artifacts is not None:
+        rows.append((run.id, "", "artifacts", b"", bytes.fromhex(run.artifacts.oid), run.artifacts.kind))
     return rows
 
 

@@ -238,4 +238,5 @@ def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
         source=read("source", ""),
         log=read("log", ""),
         tail=read("tail", ""),
+        read=read("read", []),
     )

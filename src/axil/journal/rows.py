@@ -58,6 +58,8 @@ class StageRow(NamedTuple):
     log: str = ""
     """Oid of the log in hex."""
     tail: str = ""
+    read: list[str] = []
+    """Parameters that were read at run time; a table's name stands for all in it, "" for all there are."""
 
 
 class RunRow(NamedTuple):
@@ -147,7 +149,10 @@ class NoteRow(NamedTuple):
 
 
 class OutputRef(NamedTuple):
-    """A stored object that a run needs: `role` is "out", "log" or "series"; `path` is "" unless it is an out."""
+    """A stored object that a run needs; `path` is "" unless it is an out.
+
+    `role` is "out", "log", "series", "artifacts" or "system".
+    """
 
     oid: bytes
     run: str

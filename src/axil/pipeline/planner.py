@@ -15,7 +15,6 @@ from axil.base.progress import size
 from axil.data.content import content_of
 from axil.data.index import WorkTreeIndex
 from axil.errors import BadInput, NotFound
-from axil.formats.params import select
 from axil.formats.pointer import Pointer
 from axil.formats.project import ProjectFile, Stage
 from axil.formats.tree import DIR, Entry
@@ -25,6 +24,7 @@ from axil.pipeline.closure import Closure, Finder
 from axil.pipeline.graph import Graph, covering
 from axil.pipeline.keys import Difference, StageInputs
 from axil.pipeline.load import Params
+from axil.pipeline.reads import chosen
 from axil.pipeline.sources import Sources
 
 Action = Literal["run", "restore", "current", "waits"]
@@ -81,6 +81,8 @@ class Decision(NamedTuple):
     """Outputs in the work tree that this action replaces and whose bytes are not in the store: save them first."""
     seen: tuple[str, ...] = ()
     """Files found at run time earlier that are part of `inputs.code`."""
+    read: tuple[str, ...] = ()
+    """Parameters read at run time earlier that are part of `inputs.params`."""
     fetch: int | None = None
     """Bytes that must come from a remote before `outs` can be restored; None if all of them are here."""
 
@@ -185,7 +187,13 @@ class Planner:
         self.sources.save()
         return inputs._replace(code=code)
 
-    def inputs(self, name: str, made: Made, seen: Sequence[str] = ()) -> tuple[StageInputs, Closure]:
+    def with_read(self, name: str, inputs: StageInputs, read: Iterable[str]) -> StageInputs:
+        """`inputs` of a stage that ran, with the parameters it was found to have `read` besides the declared ones."""
+        return inputs._replace(params=chosen(self.params.flat, self.graph.stages[name].params, read))
+
+    def inputs(
+        self, name: str, made: Made, seen: Sequence[str] = (), read: Sequence[str] = ()
+    ) -> tuple[StageInputs, Closure]:
         """Everything the result of the stage `name` depends on, and its code with who imports what."""
         stage = self.graph.stages[name]
         closure = self._closure(stage, seen)
@@ -196,7 +204,7 @@ class Planner:
             cmd=stage.cmd,
             cwd=stage.cwd,
             deps={dep: self._dep(stage, dep, made).hex() for dep in stage.deps},
-            params=select(self.params.flat, stage.params)[0],
+            params=chosen(self.params.flat, stage.params, read),
             code=closure.code,
             env=env,
             outs=stage.made,
@@ -232,12 +240,18 @@ class Planner:
     def _decide(self, name: str, made: Made) -> Decision:
         stage = self.graph.stages[name]
         last = self.journal.last_stage(name, self.experiment)
-        seen = tuple(last.seen) if last else ()
-        inputs, closure = self.inputs(name, made, seen)
+        seen, read = (tuple(last.seen), tuple(last.read)) if last else ((), ())
+        inputs, closure = self.inputs(name, made, seen, read)
         key = keys.key(inputs)
 
         def run(reason: str) -> Decision:
-            return Decision(name, "run", reason, inputs, key, overwrites=self._unsaved(stage.made), seen=seen)
+            return Decision(
+                name, "run", reason, inputs, key, overwrites=self._unsaved(stage.made), seen=seen, read=read
+            )
+
+        def current(row: StageRow) -> Decision:
+            reason = f"unchanged since run {_origin(row)}"
+            return Decision(name, "current", reason, inputs, key, row, pointers(row.outs), seen=seen, read=read)
 
         if name in self.force:
             return run("forced")
@@ -246,14 +260,14 @@ class Planner:
         own = last if last is not None and last.state in GOOD and last.key == key and _complete(last, stage) else None
         # The experiment's own result is kept where it lies, even if another one with this key is newer.
         if own is not None and not self._different(own):
-            return self._current(name, own, inputs, key, seen)
+            return current(own)
         hit = self.journal.cached(key)
         hit = hit if hit is not None and _complete(hit, stage) else own
         if hit is None:
             return run(keys.explain(last, inputs, via=closure.via, difference=self.difference))
         different = self._different(hit)
         if not different:
-            return self._current(name, hit, inputs, key, seen)
+            return current(hit)
         gone = self._lost(hit, different)
         fetch = self._to_fetch(hit, gone)
         if gone and fetch is None:
@@ -263,11 +277,7 @@ class Planner:
         if fetch is not None:
             reason += f", {size(fetch)} to fetch"
         outs = pointers(hit.outs)
-        return Decision(name, "restore", reason, inputs, key, hit, outs, unsaved, seen, fetch)
-
-    def _current(self, name: str, hit: StageRow, inputs: StageInputs, key: str, seen: tuple[str, ...]) -> Decision:
-        reason = f"unchanged since run {_origin(hit)}"
-        return Decision(name, "current", reason, inputs, key, hit, pointers(hit.outs), seen=seen)
+        return Decision(name, "restore", reason, inputs, key, hit, outs, unsaved, seen, read, fetch)
 
     def _dep(self, stage: Stage, dep: str, made: Made) -> Oid:
         """The oid of a dependency: of what its maker made, else of what the work tree holds."""

@@ -111,8 +111,9 @@ def carry_out(
     from axil.runs.finish import conclude, snapshots
     from axil.runs.heart import beating
     from axil.runs.interrupt import caught
-    from axil.runs.rundir import LOCK
+    from axil.runs.rundir import LOCK, SYSTEM
     from axil.runs.scheduler import Scheduler, StopAsked
+    from axil.runs.system import Sampler
 
     planner, store, on_event = handles.planner, handles.store, handles.on_event
     on_event(RunStarted(spec.id, tuple(decision.stage for decision in plan), folder.path))
@@ -121,7 +122,8 @@ def carry_out(
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
     with caught(lambda number: scheduler.inbox.put(StopAsked(number))), beating(folder.file(LOCK)):
-        scheduler.run()
+        with Sampler(folder.file(SYSTEM), planner.root, clock):
+            scheduler.run()
         run = conclude(
             folder,
             spec,

@@ -1,4 +1,4 @@
-"""The end of a run: logs and series into the store, one record for the journal."""
+"""The end of a run: logs, series and artifacts into the store, one record for the journal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from axil.base.light import TYPE_CHECKING, Any
 from axil.errors import AxilError
-from axil.runs.rundir import LOGGED, SERIES, RunDir
+from axil.runs import artifacts
+from axil.runs.rundir import ARTIFACTS, LOGGED, SERIES, SYSTEM, RunDir
+from axil.runs.system import summary as usage
 from axil.store import Saved, Store
 
 if TYPE_CHECKING:
-    from axil.formats.record import Environment, Run, RunState, Scalar, StageRecord
+    from axil.formats.record import Environment, Output, Run, RunState, Scalar, StageRecord
     from axil.formats.runfiles import Spec
     from axil.formats.series import Summary
 
@@ -28,10 +30,10 @@ def conclude(
     environment: Environment,
     ended: float,
 ) -> Run:
-    """The run's record. Its logs and series are stored, durably, when this returns."""
+    """The run's record. Its logs, series and artifacts are stored, durably, when this returns."""
     from axil.base.structs import msgspec
 
-    oids = _store_files(folder, store)
+    oids, kept = _store_files(folder, store)
     records = [msgspec.structs.replace(one, log=oids.get(folder.log(one.name), one.log)) for one in stages]
     failed = next((one for one in records if one.state == "failed"), None)
     return record_of(
@@ -43,6 +45,9 @@ def conclude(
         metrics=_final_metrics(records, summary),
         summary={name: series for stage in summary.stages() for name, series in summary.series(stage).items()},
         series=oids.get(folder.file(SERIES), ""),
+        artifacts=kept,
+        system=oids.get(folder.file(SYSTEM), ""),
+        usage=usage(folder.file(SYSTEM)),
         environment=environment,
         params={**spec.params, **_logged(folder)},
     )
@@ -90,23 +95,27 @@ def _logged(folder: RunDir) -> Mapping[str, Scalar]:
         return {}
 
 
-def _store_files(folder: RunDir, store: Store) -> Mapping[str, str]:
-    """Put logs and series into the store in one commit; absolute path -> oid in hex. Empty files are left out."""
-    paths = [folder.file(SERIES)]
+def _store_files(folder: RunDir, store: Store) -> tuple[Mapping[str, str], Output | None]:
+    """Put logs, series and artifacts into the store in one commit; absolute path -> oid in hex, and the artifacts.
+
+    Empty logs and series are left out.
+    """
+    paths = [folder.file(SERIES), folder.file(SYSTEM)]
     with contextlib.suppress(FileNotFoundError):
         paths += [folder.file("logs", name) for name in sorted(os.listdir(folder.file("logs")))]
     paths = [path for path in paths if _size(path)]
-    if not paths:
-        return {}
+    if not paths and not os.path.isdir(folder.file(ARTIFACTS)):
+        return {}, None
     with store.batch() as batch:
         answers = batch.put_files(paths)
+        kept = artifacts.put(batch, folder.file(ARTIFACTS))
         batch.commit()
     found = {}
     for path, answer in zip(paths, answers, strict=True):
         if not isinstance(answer, Saved):
             raise AxilError(f"{path} could not be saved", answer.strerror or str(answer), "the run's folder is kept")
         found[path] = answer.oid.hex()
-    return found
+    return found, kept
 
 
 def _size(path: str) -> int:

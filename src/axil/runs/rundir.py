@@ -18,15 +18,18 @@ from axil.errors import AxilError, Blocked, NotFound
 if TYPE_CHECKING:
     from axil.formats.runfiles import Event, Spec, State
 
-SPEC, STATE, LOCK, PARAMS, SERIES, LOGGED, LOGS, TRACE = (
+SPEC, STATE, LOCK, PARAMS, READ, SERIES, LOGGED, SYSTEM, LOGS, TRACE, ARTIFACTS = (
     "spec.json",
     "state.jsonl",
     "lock",
     "params.json",
+    "read.jsonl",
     "series.jsonl",
     "logged.jsonl",
+    "system.jsonl",
     "logs",
     "trace",
+    "artifacts",
 )
 _NEW, _GONE = ".new-", ".gone-"
 _ABANDONED_SECONDS = 3600.0

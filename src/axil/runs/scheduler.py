@@ -19,14 +19,15 @@ from axil.formats.runfiles import Staged, Started
 from axil.pipeline.graph import covering
 from axil.pipeline.keys import StageInputs
 from axil.pipeline.planner import GOOD, Decision, Planner
+from axil.pipeline.reads import tidied
 from axil.runs import stage as stages
 from axil.runs.command import Command, Exited, Inbox, Output
 from axil.runs.events import OnEvent, StageFinished, StageLine, StageStarted, Stopping
 from axil.runs.outputs import Outputs, SavedPath
-from axil.runs.rundir import SERIES, RunDir
+from axil.runs.rundir import READ, SERIES, RunDir
 from axil.runs.series import SeriesFile
 from axil.runs.stage import Names
-from axil.runs.traces import Traces
+from axil.runs.traces import Traces, reads
 
 if TYPE_CHECKING:
     from axil.base.clock import Clock
@@ -231,10 +232,12 @@ class Scheduler:
         good = exited.code == 0
         if exited.trouble:
             self._note(name, exited.trouble)
-        inputs, seen = one.inputs, list(one.seen)
+        inputs, seen, read = one.inputs, list(one.seen), one.record.read
         outs: dict[str, Pointer] = {}
         try:
             inputs, seen = self._with_seen(one)
+            read = tidied(reads(self._folder.file(READ), name))
+            inputs = self._planner.with_read(name, inputs, read)
             if good:
                 outs = self._outputs.collect(stage)
         except AxilError as error:
@@ -253,6 +256,7 @@ class Scheduler:
                 "succeeded" if good else "stopped" if self.stopped and exited.code else "failed",
                 inputs=inputs,
                 seen=seen,
+                read=read,
                 outs=outs,
                 metrics={**self.series.catch_up().final(name), **metrics},
                 ended=ended,

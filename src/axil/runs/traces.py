@@ -1,4 +1,4 @@
-"""What the Python processes of a run loaded, collected from the trace files they leave (runs/trace/)."""
+"""What the processes of a run loaded and read, from what they leave (runs/trace/, axil.tracking.reads)."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ class Traces:
         """Project paths of the Python files that the stage's processes loaded."""
         found = {path for trace in self.all if trace.stage == stage for path in trace.modules}
         return sorted(path for path in found if path.endswith(".py"))
+
+
+def reads(path: str, stage: str) -> set[str]:
+    """The parameters that the stage's processes read, from the run's `read.jsonl`; "" is all of them."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return set()
+    from axil.formats.runfiles import parse_reads
+
+    return parse_reads(data).get(stage, set())
 
 
 def python_path(environ: Mapping[str, str]) -> str:

@@ -97,7 +97,19 @@ ALL: list[AnyRecord] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "record"), [("record-fork-v1.json", FORK), ("record-run-v1.json", RUN)])
+TRACKED = msgspec.structs.replace(
+    RUN,
+    stages=[msgspec.structs.replace(RUN.stages[0], read=["opt", "seed", "train.lr"])],
+    artifacts=Output(kind="tree", oid=OID, size=313, files=3),
+    system=OID,
+    usage={"cpu": 1.75, "memory": 536870912.0},
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [("record-fork-v1.json", FORK), ("record-run-v1.json", RUN), ("record-run-v1-tracked.json", TRACKED)],
+)
 def test_the_bytes_of_the_format(name: str, record: AnyRecord) -> None:
     data = (GOLDEN / name).read_bytes()
     assert encode(record) == data
@@ -170,6 +182,9 @@ STAGE = ("stages", 0)
         (changed(RUN, "commit", to="HEAD"), "commit: 'HEAD'"),
         (changed(RUN, "snapshot", to="C" * 40), "snapshot"),
         (changed(RUN, "series", to="ab"), "series"),
+        (changed(RUN, "system", to="../x"), "system"),
+        (changed(RUN, "artifacts", to={"kind": "tree", "oid": "ab", "size": 1}), "artifacts.oid"),
+        (changed(RUN, "artifacts", to={"kind": "tree", "oid": OID, "size": -1}), "artifacts"),
         (changed(RUN, "metrics", "f1", to="high"), "$.metrics"),
         (changed(RUN, "environment", "locks", "uv.lock", to="zz"), "environment.locks.uv.lock"),
         (changed(RUN, *STAGE, "name", to=""), "stages[0].name"),

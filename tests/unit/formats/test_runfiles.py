@@ -14,6 +14,7 @@ from axil.formats.runfiles import (
     encode_event,
     encode_spec,
     fold,
+    parse_reads,
     parse_trace,
 )
 
@@ -56,3 +57,18 @@ def test_trace_must_be_whole() -> None:
     assert trace.packages == {"numpy": "/v/site-packages"}
     assert parse_trace(whole[:-3]) is None
     assert parse_trace(b"") is None
+
+
+def test_reads_are_taken_by_stage_and_whatever_is_no_line_is_passed_over() -> None:
+    lines = [
+        '{"stage":"a","key":"train.lr"}', '{"key":""}', "nonsense", '{"stage":"a"}', '{"stage":"a","key":7}',
+        '{"stage":"a","key":"x\\u0000y"}', '{"stage":"a","key":"%s"}' % ("k" * 2000), '{"stage":"a","ke',
+        '{"stage":"a","key":"seed","more":1}',
+    ]  # fmt: skip
+    assert parse_reads("\n".join(lines).encode()) == {"a": {"train.lr", "seed"}, "": {""}}
+    assert parse_reads(b"\xff\n") == {}
+
+
+def test_reads_are_bounded() -> None:
+    data = b"".join(b'{"key":"k%d"}\n' % number for number in range(20_000))
+    assert len(parse_reads(data)[""]) == 10_000

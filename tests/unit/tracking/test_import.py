@@ -16,10 +16,18 @@ def _new_modules(code: str) -> set[str]:
 
 
 def test_public_names() -> None:
-    assert axil.__all__ == ["__version__", "flush", "log", "log_params", "params", "track"]
+    assert axil.__all__ == [
+        "__version__", "flush", "log", "log_artifact", "log_figure", "log_image", "log_params", "log_table", "params",
+        "track",
+    ]  # fmt: skip
     assert all(hasattr(axil, name) for name in axil.__all__)
     assert set(axil.__all__) <= set(dir(axil))
     assert axil.__version__ and callable(axil.log) and callable(axil.track) and callable(axil.flush)
+
+
+def test_params_stays_params_once_its_module_is_loaded() -> None:
+    assert axil.params is axil.params
+    assert hasattr(axil.params, "keys")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -32,9 +40,16 @@ def test_import_loads_nothing_else() -> None:
 
 def test_logging_loads_only_the_standard_library() -> None:
     loaded = _new_modules(
-        "import os; os.environ['AXIL_RUN_DIR'] = '/nonexistent'; import axil; axil.log(a=1); axil.flush()"
+        "import os; os.environ['AXIL_RUN_DIR'] = '/nonexistent'; import axil; axil.log(a=1); axil.flush();"
+        "axil.log_table('t', [[1]]); axil.log_image('i', 'x.png')\n"
+        "for _ in axil.track([1]): pass"
     )
     foreign = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name.partition(".")[0] for name in foreign} == {"axil"}
     assert {name for name in foreign if not name.startswith("axil.tracking")} == {"axil"}
-    assert not loaded & {"typing", "inspect", "logging", "re", "json"}
+    assert not loaded & {"typing", "inspect", "logging", "json"}
+
+
+def test_logging_numbers_loads_little() -> None:
+    loaded = _new_modules("import os; os.environ['AXIL_RUN_DIR'] = '/nonexistent'; import axil; axil.log(a=1)")
+    assert not loaded & {"typing", "inspect", "logging", "json", "re", "shutil", "csv", "zlib"}

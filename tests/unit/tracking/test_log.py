@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from axil.formats.series import points
+from axil.tracking import run
+from axil.tracking.writer import Lines, Writer
 
 RunScript = Any
 
@@ -175,3 +179,164 @@ def test_a_full_disk_tears_at_most_one_line_and_nothing_is_raised(script: RunScr
     data = (tmp_path / "series.jsonl").read_bytes()
     assert [point.step for point in points(data)] == list(range(42))
     assert sum(not line.endswith(b"}}") for line in data.split(b"\n") if line) == 1
+
+
+def test_nested_dictionaries_become_dotted_names(script: RunScript) -> None:
+    code = "import axil\naxil.log({'v': {'f1': 1, 'deep': {'x': 2}}, 'loss': 3}, step=0)\naxil.log(v={'f1': 4}, step=1)"
+    _, lines = script(code)
+    assert [line["metrics"] for line in lines] == [{"v.f1": 1, "v.deep.x": 2, "loss": 3}, {"v.f1": 4}]
+
+
+def test_a_dictionary_may_be_used_again_after_it_was_logged(script: RunScript) -> None:
+    _, lines = script("import axil\nd = {'a': 1.0}\nfor i in range(3):\n  d['a'] = float(i); axil.log(d)")
+    assert [line["metrics"]["a"] for line in lines] == [0, 1, 2]
+
+
+def test_names_that_need_care_in_json_and_in_formats(script: RunScript) -> None:
+    _, lines = script(
+        "import axil\naxil.log({'50%': 1.0, '%r %s': 2.0, 'q\"\\\\': 3.0, 'ä\\ud800': 4.0, 7: 5.0}, step=0)"
+    )
+    assert lines[0]["metrics"] == {"50%": 1, "%r %s": 2, 'q"\\': 3, "ä?": 4, "7": 5}
+
+
+def test_torch_like_scalars_are_read_when_they_are_logged(script: RunScript) -> None:
+    code = (
+        "import axil\nclass T:\n  value = 0\n  def item(self): return self.value\n"
+        "t = T()\nfor i in range(3):\n  t.value = i; axil.log(loss=t, step=i)"
+    )
+    _, lines = script(code)
+    assert [line["metrics"]["loss"] for line in lines] == [0, 1, 2]
+
+
+def test_many_threads_of_many_processes_lose_nothing_and_count_for_themselves(script: RunScript) -> None:
+    code = (
+        "import axil, os, threading\n"
+        "def work(n):\n  for i in axil.track(range(2000)): axil.log({f't{n}': float(i)})\n"
+        "pids = []\nfor p in range(3):\n  pid = os.fork()\n  if not pid:\n"
+        "    ts = [threading.Thread(target=work, args=(p * 4 + t,)) for t in range(4)]\n"
+        "    [t.start() for t in ts]; [t.join() for t in ts]; axil.flush(); os._exit(0)\n"
+        "  pids.append(pid)\n[os.waitpid(p, 0) for p in pids]"
+    )
+    _, lines = script(code)
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        for name, value in line["metrics"].items():
+            assert line["step"] == value
+            found.setdefault(name, []).append(value)
+    assert found == {f"t{n}": list(range(2000)) for n in range(12)}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_pool_of_workers_logs(script: RunScript, tmp_path: Path, method: str) -> None:
+    (tmp_path / "pool.py").write_text(
+        "import axil, multiprocessing as m\ndef work(n): axil.log({f'w{n}': n}, step=n)\n"
+        f"if __name__ == '__main__':\n  with m.get_context({method!r}).Pool(2) as pool:\n"
+        "    pool.map(work, range(6)); pool.close(); pool.join()\n"
+    )
+    done, lines = script("import runpy; runpy.run_path('pool.py', run_name='__main__')", PYTHONPATH=str(tmp_path))
+    assert done.stderr == ""
+    assert sorted(name for line in lines for name in line["metrics"]) == [f"w{n}" for n in range(6)]
+
+
+def test_a_killed_process_leaves_all_but_its_last_second(script: RunScript, tmp_path: Path) -> None:
+    code = (
+        "import axil, os, signal, time\nbegun = time.time(); i = 0\nold = []\n"
+        "while time.time() - begun < 3:\n  axil.log(loss=float(i), step=i); i += 1; time.sleep(0.001)\n"
+        "  if time.time() - begun < 2: old.append(i)\n"
+        "open('old', 'w').write(str(len(old)))\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    script(code, lines=False)
+    found = list(points((tmp_path / "series.jsonl").read_bytes()))
+    assert len(found) >= int((tmp_path / "old").read_text())
+    assert [point.step for point in found] == list(range(len(found)))
+
+
+def test_another_process_reads_the_points_while_they_come(script: RunScript, tmp_path: Path) -> None:
+    code = (
+        "import axil, os, subprocess, sys, time\n"
+        "read = 'import sys, time\\nfrom axil.formats.series import points\\n'"
+        "       'end = time.monotonic() + 30\\nwhile time.monotonic() < end:\\n'"
+        "       '  try: found = list(points(open(sys.argv[1], \"rb\").read()))\\n'"
+        "       '  except FileNotFoundError: found = []\\n'"
+        "       '  if len(found) >= 3: print(\"read\"); break\\n  time.sleep(0.05)'\n"
+        "for i in range(3): axil.log(loss=i)\n"
+        "path = os.environ['AXIL_RUN_DIR'] + '/series.jsonl'\n"
+        "subprocess.run([sys.executable, '-c', read, path], timeout=60)\nos._exit(0)"
+    )
+    done, _ = script(code)
+    assert done.stdout == "read\n"
+
+
+def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Writer(str(tmp_path / "series.jsonl"), "train")
+    monkeypatch.setattr(run, "_warned", set())
+    real, room = os.write, [100]
+
+    def write(fd: int, data: bytes) -> int:
+        if room[0] <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = real(fd, data[: room[0]])
+        room[0] -= written
+        return written
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write)
+        for step in range(50):
+            writer.add({"loss": step / 3}, step)
+            if step % 10 == 0:
+                writer.flush()
+    writer.flush()
+    found = list(points((tmp_path / "series.jsonl").read_bytes()))
+    assert [(point.step, point.value) for point in found] == [(step, step / 3) for step in range(50)]
+
+
+def test_a_call_costs_microseconds(script: RunScript) -> None:
+    code = (
+        "import axil, time\naxil.log(loss=0.0, step=0)\nbest = 9.0\n"
+        "for _ in range(20):\n  begun = time.process_time()\n"
+        "  for i in range(5000): axil.log(loss=i / 7, step=i)\n"
+        "  axil.flush(); best = min(best, (time.process_time() - begun) / 5000)\nprint(best)"
+    )
+    done, _ = script(code, lines=False)
+    assert float(done.stdout) < 10e-6  # about 2.5 µs on a quiet machine
+
+
+def test_ctrl_c_while_lines_are_made_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Writer(str(tmp_path / "series.jsonl"), "train")
+    for step in range(10):
+        writer.add({"loss": 1.0}, step)
+
+    def interrupted(self: Lines, rows: object) -> bytes:
+        writer.add({"loss": 1.0}, 10)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Lines, "of", interrupted)
+        writer.flush()
+    writer.flush()
+    assert [point.step for point in points((tmp_path / "series.jsonl").read_bytes())] == list(range(11))
+
+
+def test_a_name_that_is_no_text_at_all_spoils_only_its_call(script: RunScript) -> None:
+    code = (
+        "import axil\nclass Name:\n  def __str__(self): raise RuntimeError('no')\n  __repr__ = __str__\n"
+        "name = Name()\naxil.log(a=1.0)\naxil.log({name: 1.0})\naxil.log({name: 1.0})\naxil.log({Name(): 1})\n"
+        "axil.log(a=2.0)"
+    )
+    done, lines = script(code)
+    assert done.returncode == 0 and "could not log" in done.stderr
+    assert [line["metrics"] for line in lines] == [{"a": 1}, {"a": 2}]
+
+
+def test_a_full_disk_is_tried_again_though_nothing_more_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(str(tmp_path / "gone" / "series.jsonl"), "train")
+    monkeypatch.setattr(run, "_warned", set())
+    writer.add({"loss": 1.0}, 0)
+    writer.flush()
+    (tmp_path / "gone").mkdir()
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not (tmp_path / "gone" / "series.jsonl").exists():
+        time.sleep(0.05)
+    assert len(list(points((tmp_path / "gone" / "series.jsonl").read_bytes()))) == 1

@@ -1,7 +1,8 @@
-"""Copy one file or folder out of any experiment or run, without switching: data, an output, or code.
+"""Copy one file or folder out of any experiment or run, without switching: data, an output, code, or an artifact.
 
 axil get digits_decay:models/digits.npz          into the current folder
 axil get 01K3:metrics.json -o old.json           of a run, under another name
+axil get 01K3:artifacts/train/confusion.png      what its script logged with axil.log_figure and its like
 axil get digits_decay:                           list what there is
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from axil.tracking.params import Params, find, load
+from axil.tracking.parameters import Params, find, load
 
 VALUES = {"train": {"lr": 0.1, "opt": {"name": "sgd"}}, "seed": 3, "a.b": 1, "layers": [1, 2]}
 

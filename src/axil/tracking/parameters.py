@@ -1,12 +1,16 @@
 """`axil.params`: the run's parameters, by key or by attribute.
 
-Inside a run they are exactly what the run recorded (`params.json` of its folder); outside, the project's file.
+Inside a run they are exactly what the run recorded (`params.json` of its folder), and what the script reads is noted
+(axil.tracking.reads); outside, they are the project's file.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+
+from axil.tracking.reads import note
+from axil.tracking.run import folder as run_folder
 
 TYPE_CHECKING = False
 
@@ -24,20 +28,26 @@ FILES = ("params.yaml", "params.yml", "params.toml", "params.json")
 class Params(Base):
     """Nested parameters, read only: `params.train.lr`, `params["train"]["lr"]` and `params["train.lr"]` are one."""
 
-    __slots__ = ("_source", "_values")
+    __slots__ = ("_at", "_source", "_values")
 
-    def __init__(self, values: Mapping[str, Any], source: str = "") -> None:
+    def __init__(self, values: Mapping[str, Any], source: str = "", at: str = "") -> None:
         self._values = values
         self._source = source
+        self._at = at
+        """The dotted key of this table with a dot behind it, "" for all parameters."""
 
     def __getitem__(self, key: str) -> Any:
         if key in self._values:
             value = self._values[key]
-            return Params(value, self._source) if isinstance(value, dict) else value
+            if isinstance(value, dict):
+                return Params(value, self._source, f"{self._at}{key}.")
+            note(f"{self._at}{key}")
+            return value
         first, dot, rest = key.partition(".") if isinstance(key, str) else (key, "", "")
         inner = self._values.get(first) if dot else None
         if isinstance(inner, dict):
-            return Params(inner, self._source)[rest]
+            return Params(inner, self._source, f"{self._at}{first}.")[rest]
+        note(f"{self._at}{key}")  # that it is not there may decide what the script does
         raise KeyError(self._missing(key))
 
     def __getattr__(self, name: str) -> Any:
@@ -48,10 +58,21 @@ class Params(Base):
         except KeyError:
             raise AttributeError(self._missing(name)) from None
 
+    def __contains__(self, key: object) -> bool:
+        try:
+            found = self[key]  # type: ignore[index]
+        except KeyError:
+            return False
+        if isinstance(found, Params):
+            note(found._at[:-1])
+        return True
+
     def __iter__(self) -> Iterator[str]:
+        note(self._at[:-1])
         return iter(self._values)
 
     def __len__(self) -> int:
+        note(self._at[:-1])
         return len(self._values)
 
     def __repr__(self) -> str:
@@ -60,8 +81,8 @@ class Params(Base):
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(key for key in self._values if str(key).isidentifier())]
 
-    def __reduce__(self) -> tuple[type[Params], tuple[Mapping[str, Any], str]]:
-        return Params, (self._values, self._source)
+    def __reduce__(self) -> tuple[type[Params], tuple[Mapping[str, Any], str, str]]:
+        return Params, (self._values, self._source, self._at)
 
     def _missing(self, key: object) -> str:
         known = ", ".join(map(str, self._values)) or "none"
@@ -75,7 +96,7 @@ def current() -> Params:
     """The parameters of this process, read once."""
     global _current
     if _current is None:
-        folder = os.environ.get("AXIL_RUN_DIR", "")
+        folder = run_folder()
         _current = load(os.path.join(folder, "params.json")) if folder else find(os.getcwd())
     return _current
 

@@ -1,0 +1,96 @@
+"""The points that a run logged step by step, and what the machine was measured to do meanwhile."""
+
+from __future__ import annotations
+
+import os
+
+from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.errors import AxilError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from axil.formats.series import Point
+    from axil.project import Project
+
+SYSTEM = "system/"
+"""Stands before the names of what was measured, to tell it from what the script logged."""
+
+
+class Curve(NamedTuple):
+    """One metric of one stage: at the same place of each tuple is one point, in the order of logging."""
+
+    name: str
+    stage: str
+    steps: tuple[float, ...]
+    times: tuple[float, ...]
+    """Seconds since the epoch."""
+    values: tuple[float, ...]
+
+
+class SeriesView(NamedTuple):
+    """The curves of one run."""
+
+    run: str
+    experiment: str
+    state: str
+    series: tuple[Curve, ...]
+
+
+def series(project: Project, name: str, pattern: str = "") -> SeriesView:
+    """The curves of the run `name` (of an experiment: its latest) whose names match `pattern` (`val/*`; "" for all).
+
+    What the machine was measured to do is called `system/…` and comes only if asked for. Raises `NotFound` for an
+    unknown run, for one whose points are not here, and if nothing matches.
+    """
+    from fnmatch import fnmatchcase
+
+    from axil.actions.targets import choose
+    from axil.runs import rundir
+
+    run = choose(project, name, succeeded=False).run
+    if run is None:
+        raise NotFound(f"experiment {name} has no run yet", "", "axil run makes the first one")
+    for oid in (run.series, run.system):
+        if oid and not project.store.has(bytes.fromhex(oid)):
+            _bring(project, run.id, oid)
+    found = _curves(points_of(project, run.id, run.series, rundir.SERIES))
+    if pattern.startswith(SYSTEM):
+        found += _curves(points_of(project, run.id, run.system, rundir.SYSTEM), SYSTEM)
+    chosen = [curve for curve in found if not pattern or fnmatchcase(curve.name, pattern) or curve.name == pattern]
+    if pattern and not chosen:
+        known = ", ".join(sorted({curve.name for curve in found})[:20])
+        raise NotFound(f"run {run.id} logged no {pattern}", f"it has: {known}" if known else "it logged nothing")
+    return SeriesView(run.id, run.experiment, run.state, tuple(chosen))
+
+
+def points_of(project: Project, run: str, oid: str, file: str) -> Iterator[Point]:
+    """The points in the object `oid`, or, as long as the run has no such, in the `file` of its folder; else none."""
+    from axil.formats.series import points
+
+    try:
+        if oid:
+            data = project.store.read(bytes.fromhex(oid))
+        else:
+            with open(os.path.join(project.runs_folder, run, file), "rb") as opened:
+                data = opened.read()
+    except (OSError, AxilError):
+        return iter(())
+    return points(data)
+
+
+def _bring(project: Project, run: str, oid: str) -> None:
+    from axil.actions.sharing import bring
+
+    if not project.remotes or bring(project, {bytes.fromhex(oid)}):
+        raise NotFound(f"the points of run {run} are not here", "they are in another clone", "push them there")
+
+
+def _curves(points: Iterator[Point], before: str = "") -> list[Curve]:
+    found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+    for point in points:
+        found.setdefault((point.stage, point.name), []).append((point.step, point.time, point.value))
+    return [
+        Curve(before + name, stage, *(tuple(column) for column in zip(*rows, strict=True)))
+        for (stage, name), rows in found.items()
+    ]
