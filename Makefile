@@ -39,7 +39,8 @@ docs: $(VENV)/.dev ## write docs/cli.md anew from the commands
 	$(BIN)/python -m axil.cli.reference > docs/cli.md
 
 bench: $(VENV)/.dev ## what each benchmark measures and how to run it
-	@for script in bench/startup.py bench/pipeline.py bench/data.py bench/runs.py bench/sharing.py; do \
+	@for script in bench/startup.py bench/pipeline.py bench/data.py bench/runs.py bench/sharing.py \
+		bench/tracking.py; do \
 		$(BIN)/python $$script --help; echo; done
 
 clean: ## remove .venv and caches
