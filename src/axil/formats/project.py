@@ -13,7 +13,7 @@ from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
-CACHE_KIND = "project-2"
+CACHE_KIND = "project-3"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 LINKS = ("auto", "copy", "reflink", "hardlink")
 RESERVED = frozenset({".git", ".axil"})
@@ -63,6 +63,8 @@ class ProjectFile(NamedTuple):
     """Regular expression an experiment's whole name must match; "" allows all."""
     params_file: str = ""
     """Project path of the params file; "" means: find params.yaml, .yml, .toml or .json."""
+    seed: str = ""
+    """The parameter that replicates set; "" means: `seed`, or the only key that ends in `.seed`."""
 
     @property
     def headline(self) -> str:
@@ -71,7 +73,7 @@ class ProjectFile(NamedTuple):
 
 
 TABLES: dict[str, tuple[str, ...]] = {
-    "project": ("name", "metrics", "params"),
+    "project": ("name", "metrics", "params", "seed"),
     "experiments": ("names",),
     "store": ("link",),
     "env": ("strict",),
@@ -231,6 +233,7 @@ class Reader:
             strict_env=self.flag(("env", "strict"), data.get("env", {}).get("strict", False)),
             name_pattern=self.pattern(("experiments", "names"), data.get("experiments", {}).get("names", "")),
             params_file=self.path(("project", "params"), params_file) if params_file else "",
+            seed=self.text(("project", "seed"), project.get("seed", "")),
         )
 
     def stage(self, name: str, value: Any) -> Stage:

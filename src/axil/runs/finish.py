@@ -62,6 +62,10 @@ def record_of(spec: Spec, **came: Any) -> Run:
         targets=spec.targets,
         host=spec.host,
         params=spec.params,
+        group=spec.group,
+        seed=spec.seed,
+        sweep=spec.sweep,
+        trial=spec.trial,
         **came,
     )
 
