@@ -30,7 +30,7 @@ def edited(project: Project, changes: Sequence[Assignment]) -> Edit:
     path = _file(project)
     with open(project.path(path), "rb") as file:
         old = file.read()
-    return Edit(path, old, _assigned(old, path, changes))
+    return Edit(path, old, assigned(old, path, changes))
 
 
 def write(project: Project, path: str, data: bytes) -> None:
@@ -88,7 +88,7 @@ def commit_with(
             f"{path} is not in the commit {commit[:9]}", "", f"commit it first: git add {path} && git commit"
         )
     mode, data = old
-    new = _assigned(data, path, changes)
+    new = assigned(data, path, changes)
     message = f"{name}: {', '.join(described(change) for change in changes)}\n"
     changed = Commit(commit, {path: (mode, new)}, message, author, begun.committer())
     made = begin_commits(project.git, [changed, *also])
@@ -114,7 +114,8 @@ def _file(project: Project) -> str:
     return project.params.path
 
 
-def _assigned(data: bytes, path: str, changes: Sequence[Assignment]) -> bytes:
+def assigned(data: bytes, path: str, changes: Sequence[Assignment]) -> bytes:
+    """The bytes of the params file `path`, `data` until now, with `changes`. Raises `BadInput`."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

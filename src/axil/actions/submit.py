@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from axil.actions import parameters
 from axil.actions.experiments import current
@@ -25,8 +25,11 @@ from axil.pipeline.load import Params, parse_params
 from axil.runs import isolated, rundir
 from axil.runs.execute import params_of
 from axil.runs.rundir import RunDir
+from axil.runs.stage import output
 
 if TYPE_CHECKING:
+    from axil.formats.params import Assignment
+    from axil.formats.record import Output
     from axil.pipeline.planner import Planner
     from axil.project import Project
 
@@ -52,6 +55,41 @@ class Submitted(NamedTuple):
     left_out: tuple[tuple[str, int], ...]
 
 
+class Base(NamedTuple):
+    """Exact code, parameters and data of one moment, all kept: any number of runs can be made from it."""
+
+    snapshot: str
+    """The git tree."""
+    commit: str
+    experiment: str
+    author: str
+    params_file: str
+    """Project path, "" for none."""
+    params: bytes
+    graph: Graph
+    targets: tuple[str, ...]
+    data: Mapping[str, Output]
+
+
+class Marks(NamedTuple):
+    """What a run is a part of, as in its record; `seed_key` is the parameter that holds the seed."""
+
+    group: str = ""
+    seed: int | None = None
+    seed_key: str = ""
+    sweep: str = ""
+    trial: int = 0
+
+
+class Taken(NamedTuple):
+    """A `Base`, with what taking it brought about, and the planner that knows what is to be done there."""
+
+    base: Base
+    planner: Planner
+    committed: str
+    left_out: tuple[tuple[str, int], ...]
+
+
 def submit(
     project: Project,
     targets: Sequence[str] = (),
@@ -64,8 +102,25 @@ def submit(
 ) -> tuple[RunDir, Submitted]:
     """Keep the exact code, parameters and data as they are now, and make the run's folder; its lock is held.
 
-    `assignments` count for this run alone: the params file of the work tree stays as it is. Raises `BadInput` before
-    anything is changed if the pipeline or a parameter is wrong.
+    See `take` for `assignments` and what it raises.
+    """
+    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    folder = make(project, taken.base, message=message, options=options, host=host)
+    return folder, Submitted(folder.id, taken.base.experiment, folder.spec().root, taken.committed, taken.left_out)
+
+
+def take(
+    project: Project,
+    targets: Sequence[str] = (),
+    *,
+    assignments: Sequence[str] = (),
+    message: str = "",
+    progress: Progress = SILENT,
+) -> Taken:
+    """Keep the exact code, parameters and data as they are now.
+
+    `assignments` count for the runs made from it: the params file of the work tree stays as it is. With `message`
+    everything is committed first. Raises `BadInput` before anything is changed if the pipeline or a parameter is wrong.
     """
     changes = parse_assignments(assignments)
     if message:
@@ -85,48 +140,68 @@ def submit(
     taken = snapshot_tree(project.git, project.head)
     tree = changed_tree(project.git, taken.tree, {edit.path: edit.new}, ()) if edit else taken.tree
     data = _data(project, chosen.graph, names, known, taken, progress)
-    folder = _make(project, chosen, names, tree, data, author, host, message, targets, options)
-    return folder, Submitted(folder.id, project.head.branch or "", folder.spec().root, committed, taken.skipped)
+    base = Base(
+        snapshot=tree,
+        commit=project.head.commit or commit_tree(project.git, tree, [], "Code of a run\n"),
+        experiment=project.head.branch or "",
+        author=author,
+        params_file=chosen.params.path,
+        params=edit.new if edit else _bytes(project, chosen.params.path),
+        graph=chosen.graph,
+        targets=tuple(targets),
+        data={path: output(pointer) for path, pointer in data.items()},
+    )
+    return Taken(base, chosen, committed, taken.skipped)
 
 
-def _make(
+def make(
     project: Project,
-    chosen: Planner,
-    names: Collection[str],
-    tree: str,
-    data: dict[str, Pointer],
-    author: str,
-    host: str,
-    message: str,
-    targets: Sequence[str],
-    options: Options,
+    base: Base,
+    *,
+    changes: Sequence[Assignment] = (),
+    message: str = "",
+    options: Options = Options(),  # noqa: B008
+    host: str = "",
+    marks: Marks = Marks(),  # noqa: B008
 ) -> RunDir:
-    """The run's folder, with all that is asked of it."""
+    """The folder of a new run made from `base` with `changes` of its parameters; its lock is held."""
     from axil.formats.runfiles import Spec
-    from axil.runs.stage import output
 
     run = project.new_id()
-    commit = project.head.commit or commit_tree(project.git, tree, [], f"Code of run {run}\n")
+    path, data, tree = base.params_file, base.params, base.snapshot
+    if changes:
+        data = parameters.assigned(data, path, changes)
+        tree = changed_tree(project.git, tree, {path: data}, ())
+    flat = parse_params(path, data, project.index) if path else {}
     spec = Spec(
         id=run,
         time=project.clock(),
         snapshot=tree,
         root=isolated.folder_of(project.root, isolated.RUNS, run),
         source=project.root,
-        experiment=project.head.branch or "",
-        commit=commit,
-        author=author,
+        experiment=base.experiment,
+        commit=base.commit,
+        author=base.author,
         host=host,
         message=message,
-        targets=list(targets),
-        outs=[path for name in names for path in chosen.graph.stages[name].made],
-        params=dict(chosen.params.flat),
+        targets=list(base.targets),
+        outs=[path for name in base.graph.subset(base.targets) for path in base.graph.stages[name].made],
+        params=dict(flat),
         pid=os.getpid(),
         boot=boot(),
-        data={path: output(pointer) for path, pointer in data.items()},
+        data=dict(base.data),
         **options._asdict(),
+        **marks._asdict(),
     )
-    return rundir.create(project.runs_folder, spec, params_of(chosen.params.flat))
+    return rundir.create(project.runs_folder, spec, params_of(flat))
+
+
+def _bytes(project: Project, path: str) -> bytes:
+    """The params file of the work tree."""
+    if not path:
+        return b""
+    with open(project.path(path), "rb") as file:
+        return file.read()
 
 
 def _data(

@@ -27,6 +27,7 @@ from axil.runs.interrupt import caught
 from axil.runs.outputs import pointer_of
 from axil.runs.queue import admit
 from axil.runs.rundir import LOCK
+from axil.runs.stage import SEED
 
 if TYPE_CHECKING:
     from axil.formats.machine import Machine
@@ -120,6 +121,8 @@ def _run(
     environ = dict(project.environ)
     if spec.gpus:
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    if spec.seed is not None:
+        environ[SEED] = str(spec.seed)
     inner = open_project(spec.root, environ, project.clock)
     chosen = planner_of(inner, spec.targets, spec.force, spec.experiment)
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)

@@ -67,3 +67,8 @@ def delta(value: float, digits: int = 3) -> str:
 def count(amount: int, one: str, many: str = "") -> str:
     """`1 file`, `1,797 files`."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def interval(mean: float, half: float | None) -> str:
+    """A mean and how far the true one may be from it: `0.912 ± 0.004`."""
+    return f"{number(mean)} ± {number(half)}" if half is not None else f"{number(mean)} ± ?"

@@ -43,6 +43,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("verify", "verify", "check every stored object and every reference to one", "data"),
     Command("gc", "gc", "free the space of data that nothing needs", "data"),
     Command("run", "run", "run what changed in the pipeline and record the results", "pipeline"),
+    Command("sweep", "sweep", "run many variants: a search over parameters", "pipeline"),
     Command("ps", "ps", "list the runs that go on and those that wait", "pipeline"),
     Command("attach", "attach", "follow a run while it goes on", "pipeline"),
     Command("queue", "queue", "list the runs that wait, bring some forward or take them out", "pipeline"),

@@ -65,6 +65,8 @@ class ProjectFile(NamedTuple):
     """Regular expression an experiment's whole name must match; "" allows all."""
     params_file: str = ""
     """Project path of the params file; "" means: find params.yaml, .yml, .toml or .json."""
+    seed: str = ""
+    """The parameter that replicates set; "" means: `seed`, or the only key that ends in `.seed`."""
 
     @property
     def headline(self) -> str:
@@ -75,7 +77,7 @@ class ProjectFile(NamedTuple):
 MADE = ("outs", "metrics", "plots", "series")
 """The keys of a stage that list what it makes."""
 TABLES: dict[str, tuple[str, ...]] = {
-    "project": ("name", "metrics", "params"),
+    "project": ("name", "metrics", "params", "seed"),
     "experiments": ("names",),
     "store": ("link",),
     "env": ("strict",),
@@ -235,6 +237,7 @@ class Reader:
             strict_env=self.flag(("env", "strict"), data.get("env", {}).get("strict", False)),
             name_pattern=self.pattern(("experiments", "names"), data.get("experiments", {}).get("names", "")),
             params_file=self.path(("project", "params"), params_file) if params_file else "",
+            seed=self.text(("project", "seed"), project.get("seed", "")),
         )
 
     def stage(self, name: str, value: Any) -> Stage:

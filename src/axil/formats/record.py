@@ -134,6 +134,42 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     usage: dict[str, float] = {}
     """That in short: `cpu` (mean, in cores), `memory` (peak, bytes), `gpu` (mean, 1 is all of one)."""
     environment: Environment = Environment()
+    group: str = ""
+    """The replicates it is one of: the id of their `Sweep`."""
+    seed: int | None = None
+    sweep: str = ""
+    """The sweep it belongs to."""
+    trial: int = 0
+    """Its number in the sweep or group, from 1; 0 for the run of the stages that all trials share."""
+
+
+class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
+    """Many runs of one `snapshot`: the trials of a search, or replicates (`seeds`). Its runs name its id."""
+
+    experiment: str = ""
+    commit: str = ""
+    snapshot: str = ""
+    """The git tree of all its runs, but for the parameters it changes."""
+    data: dict[str, Output] = {}
+    """What its runs are given at paths that git does not keep."""
+    targets: list[str] = []
+    shared: list[str] = []
+    """Stages that no trial changes and that have no result yet: they run first, once."""
+    space: dict[str, str] = {}
+    """Parameter -> its values as they were typed (formats/space.py)."""
+    seeds: list[int] = []
+    """Of replicates: their seeds, in order."""
+    seed_key: str = ""
+    """Of replicates: the parameter that is set to the seed, "" for none."""
+    goal: str = ""
+    direction: Literal["max", "min"] = "max"
+    sampler: str = "grid"
+    trials: int = 0
+    """How many trials there are to be."""
+    seed: int = 0
+    """What the sampler's random numbers start from."""
+    gpus: int = 0
+    message: str = ""
 
 
 class Note(Record, frozen=True, omit_defaults=True, kw_only=True, tag="note"):
@@ -177,11 +213,12 @@ class Retract(Record, frozen=True, omit_defaults=True, kw_only=True, tag="retrac
     target: str
 
 
-AnyRecord = Fork | Run | Note | Rename | Archive | Restore | Delete | Retract
+AnyRecord = Fork | Run | Sweep | Note | Rename | Archive | Restore | Delete | Retract
 
 KINDS: dict[str, type[Record]] = {
     "fork": Fork,
     "run": Run,
+    "sweep": Sweep,
     "note": Note,
     "rename": Rename,
     "archive": Archive,
@@ -247,6 +284,8 @@ def _typed(values: object, source: str) -> AnyRecord:
         raise check.refused(source, "author", record.author, "is not one line of text")
     if isinstance(record, Run):
         _check_run(record, source)
+    elif isinstance(record, Sweep):
+        _check_sweep(record, source)
     elif isinstance(record, Retract):
         check.check_ulid(source, "target", record.target)
     elif isinstance(record, Note):
@@ -277,11 +316,23 @@ def _check_run(run: Run, source: str) -> None:
     check.check_hex(source, "system", run.system, _OID)
     if run.artifacts is not None:
         _check_output(run.artifacts, source, "artifacts")
+    check.check_ulid(source, "group", run.group, empty=True)
+    check.check_ulid(source, "sweep", run.sweep, empty=True)
+    if not 0 <= run.trial < 1 << 31:
+        raise check.refused(source, "trial", run.trial, "is not the number of a trial")
     check.check_time(source, "ended", run.ended)
     for path, oid in run.environment.locks.items():
         check.check_hex(source, f"environment.locks.{path}", oid, _OID)
     for number, stage in enumerate(run.stages):
         _check_stage(stage, source, f"stages[{number}]")
+
+
+def _check_sweep(sweep: Sweep, source: str) -> None:
+    if sweep.experiment:
+        check.check_name(source, "experiment", sweep.experiment)
+    check.check_hex(source, "commit", sweep.commit, _GIT_OID)
+    check.check_hex(source, "snapshot", sweep.snapshot, _GIT_OID)
+    _check_outputs(sweep.data, source, "data")
 
 
 def _check_stage(stage: StageRecord, source: str, at: str) -> None:
@@ -294,9 +345,13 @@ def _check_stage(stage: StageRecord, source: str, at: str) -> None:
     check.check_ulid(source, f"{at}.source", stage.source, empty=True)
     for path, oid in stage.deps.items():
         check.check_hex(source, f"{at}.deps.{path}", oid, _OID)
-    for path, output in stage.outs.items():
-        check.check_path(source, f"{at}.outs", path)
-        _check_output(output, source, f"{at}.outs.{path}")
+    _check_outputs(stage.outs, source, f"{at}.outs")
+
+
+def _check_outputs(outs: dict[str, Output], source: str, at: str) -> None:
+    for path, output in outs.items():
+        check.check_path(source, at, path)
+        _check_output(output, source, f"{at}.{path}")
 
 
 def _check_output(output: Output, source: str, at: str) -> None:

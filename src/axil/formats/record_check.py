@@ -12,7 +12,7 @@ import re
 from axil.base.ids import is_id
 from axil.errors import BadInput
 
-KINDS = frozenset({"fork", "run", "note", "rename", "archive", "restore", "delete", "retract"})
+KINDS = frozenset({"fork", "run", "sweep", "note", "rename", "archive", "restore", "delete", "retract"})
 MAX_RECORD = 16 << 20
 """Bytes; a record longer than this is an attack or a mistake."""
 MAX_DEPTH = 64
@@ -22,7 +22,15 @@ FLOAT_KEY = "$float"
 """JSON has no NaN or infinity: they are written as `{"$float": "nan"}`, "inf" or "-inf"."""
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_ROLES = {"params": "free", "deps": "paths", "outs": "paths", "code": "paths", "locks": "paths"}
+_ROLES = {
+    "params": "free",
+    "deps": "paths",
+    "outs": "paths",
+    "data": "paths",
+    "space": "free",
+    "code": "paths",
+    "locks": "paths",
+}
 # Patterns as text: most texts are found good without them, and compiling them takes longer than checking a record.
 _BAD_IN_NAME = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-"
 # C0 without tab and newline, DEL, C1, bidirectional overrides (they make text read as something else), lone surrogates.

@@ -48,6 +48,11 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The isolated work tree stays when the run is over."""
     gpus: int = 0
     """How many accelerators it waits for and has for itself."""
+    group: str = ""
+    seed: int | None = None
+    seed_key: str = ""
+    sweep: str = ""
+    trial: int = 0
 
 
 class Supervised(msgspec.Struct, frozen=True, tag="supervised", tag_field="event"):

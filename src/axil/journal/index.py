@@ -28,7 +28,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE runs (
   n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
   time REAL NOT NULL, ended REAL NOT NULL, message TEXT NOT NULL, author TEXT NOT NULL, retracted INTEGER NOT NULL,
-  sample INTEGER NOT NULL);
+  sample INTEGER NOT NULL, sweep TEXT NOT NULL, trial INTEGER NOT NULL, seed INTEGER, is_group INTEGER NOT NULL);
+CREATE INDEX runs_sweep ON runs (sweep, id) WHERE sweep != '';
 CREATE INDEX runs_identity ON runs (identity, id);
 CREATE INDEX runs_name ON runs (name);
 CREATE TABLE details (n INTEGER PRIMARY KEY, params TEXT NOT NULL, metrics TEXT NOT NULL);
@@ -201,7 +202,8 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
             continue
         known.add(run.id)
         last += 1
-        rows.append((last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id))
+        facts = (last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id)
+        rows.append((*facts, run.group or run.sweep, run.trial, _seed(run), bool(run.group)))
         details.append((last, json.dumps(run.params), json.dumps(run.metrics)))
         params += [(key, last, *_value(value)) for key, value in run.params.items()]
         metrics += [(name, last, value) for name, value in run.metrics.items()]
@@ -210,7 +212,9 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         stages += [_stage_row(run.id, pos, stage) for pos, stage in enumerate(run.stages)]
         outputs += _outputs(run)
     db.executemany(
-        "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0)", rows
+        "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0,"
+        " ?, ?, ?, ?)",
+        rows,
     )
     db.executemany("INSERT INTO details VALUES (?, ?, ?)", details)
     # Sorted rows go to the end of each name's leaf pages: a build from scratch is twice as fast.
@@ -219,6 +223,11 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
     db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", sorted(names))
     db.executemany("INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?)", stages)
     db.executemany("INSERT INTO outputs VALUES (?, ?, ?, ?, ?, ?)", outputs)
+
+
+def _seed(run: Run) -> int | None:
+    """The seed, if SQLite can hold it."""
+    return run.seed if run.seed is not None and abs(run.seed) < 1 << 63 else None
 
 
 def _value(value: object) -> tuple[float | None, str | None]:

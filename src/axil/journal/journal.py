@@ -19,7 +19,7 @@ from axil.journal.index import Batch, Index
 from axil.journal.rows import Experiment, NoteRow, OutputRef, Problem, RunRow, StageRow, Summary, by_name
 
 if TYPE_CHECKING:
-    from axil.formats.record import AnyRecord, Run
+    from axil.formats.record import AnyRecord, Run, Sweep
     from axil.git.catfile import CatFile
     from axil.journal import tree
     from axil.journal.draft import Draft
@@ -54,8 +54,8 @@ class Journal:
     ) -> list[str]:
         """Commit `records` in one step, durable on return; their ids that were not in the journal before.
 
-        A record whose id is there already is left out: what is written is never edited. `snapshots` maps run ids to git
-        trees, kept reachable beside the run. `author` ("Name <mail>") defaults to the first record's. Raises `Busy`
+        A record whose id is there already is left out: what is written is never edited. `snapshots` maps ids to git
+        trees, kept reachable beside the record. `author` ("Name <mail>") defaults to the first record's. Raises `Busy`
         when other processes kept winning for 30 s, `BadInput` for a record that could not be read back.
         """
         from axil.git.fastimport import fast_import
@@ -73,9 +73,9 @@ class Journal:
                 return []
             files = drafts.files({place: encoded[place] for place in new})
             trees = {
-                f"{tree.folder('run', run)}/{tree.SNAPSHOT}": ("040000", snapshot)
-                for run, snapshot in (snapshots or {}).items()
-                if ("run", run) in new
+                f"{tree.folder(kind, key)}/{tree.SNAPSHOT}": ("040000", (snapshots or {})[key])
+                for kind, key in new
+                if key in (snapshots or {})
             }
             with suppress(LostRace):
                 commit = fast_import(
@@ -196,6 +196,18 @@ class Journal:
     def all_outputs(self, *, retracted: bool = True) -> Iterator[bytes]:
         """Oids of every stored object that a run of the journal needs; trees stand for all below them."""
         return iter({output.oid for output in self.outputs(retracted=retracted)})
+
+    def sweeps(self) -> list[Sweep]:
+        """Every sweep and group of replicates that was not taken back, the oldest first."""
+        from axil.formats import record
+
+        rows = self._ask(reading.sweeps)
+        found = [record.decode(data, f"sweep {key}") for key, data in rows]
+        return [one for one in found if isinstance(one, record.Sweep)]
+
+    def members(self, sweep: str) -> list[RunRow]:
+        """The runs of the sweep or group with that whole id, the oldest first."""
+        return self._ask(lambda db: reading.members(db, sweep))
 
     def problems(self) -> list[Problem]:
         """Entries of the journal that could not be used and were passed over."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from axil.journal import query
 
 _RUN = "SELECT r.id, coalesce(e.name, r.name), r.state, r.time, r.ended, r.message, r.author, d.params, d.metrics,"
+_MARKS = "r.retracted, r.sample, r.sweep, r.trial, r.seed, r.is_group"
 _FROM = " FROM runs r LEFT JOIN experiments e ON e.identity = r.identity"
 _STAGE = (
     "SELECT s.body, s.run, r.author, r.time, coalesce(e.name, r.name) FROM {} JOIN {}"
@@ -61,7 +62,7 @@ def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     values.append(-1 if asked.limit is None else max(asked.limit, 0))
     # Two steps: sorting moves narrow rows, and only the rows returned are read whole.
     sql = (
-        f"WITH chosen AS ({chosen}) {_RUN} r.retracted, r.sample FROM chosen JOIN runs r ON r.n = chosen.n"
+        f"WITH chosen AS ({chosen}) {_RUN} {_MARKS} FROM chosen JOIN runs r ON r.n = chosen.n"
         " JOIN details d ON d.n = r.n LEFT JOIN experiments e ON e.identity = r.identity ORDER BY chosen.place"
     )
     return [_run_row(row) for row in db.execute(sql, values)]
@@ -69,9 +70,21 @@ def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
 
 def run(db: sqlite3.Connection, id: str) -> RunRow | None:
     """The run with that whole id, retracted or not."""
-    sql = f"{_RUN} r.retracted, r.sample{_FROM} JOIN details d ON d.n = r.n WHERE r.id = ?"
+    sql = f"{_RUN} {_MARKS}{_FROM} JOIN details d ON d.n = r.n WHERE r.id = ?"
     row = db.execute(sql, (id,)).fetchone()
     return _run_row(row) if row else None
+
+
+def sweeps(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    """Id and bytes of every sweep that counts, the oldest first."""
+    sql = "SELECT id, data FROM records WHERE kind = 'sweep' AND id NOT IN (SELECT id FROM retracted) ORDER BY id"
+    return db.execute(sql).fetchall()
+
+
+def members(db: sqlite3.Connection, sweep: str) -> list[RunRow]:
+    """The runs of a sweep or group, the oldest first."""
+    sql = f"{_RUN} {_MARKS}{_FROM} JOIN details d ON d.n = r.n WHERE r.sweep = ? AND NOT r.retracted ORDER BY r.id"
+    return [_run_row(row) for row in db.execute(sql, (sweep,))]
 
 
 def run_ids(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
@@ -202,10 +215,12 @@ def _order(field: query.Field, asked: Asked) -> tuple[str, str, list[object]]:
 
 
 def _run_row(row: tuple[str, ...]) -> RunRow:
-    run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample = row
+    run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample, *marks = row
+    sweep, trial, seed, is_group = marks
     return RunRow(
         run_id, experiment, state, float(time), float(ended), message, author,
         loads(params), loads(metrics), bool(retracted), int(sample),
+        "" if is_group else sweep, int(trial), sweep if is_group else "", None if seed is None else int(seed),
     )  # fmt: skip
 
 

@@ -80,6 +80,12 @@ class RunRow(NamedTuple):
     retracted: bool = False
     sample: int = 0
     """Size of the sample the run used; 0 for all data."""
+    sweep: str = ""
+    trial: int = 0
+    """Its number in the sweep or group, from 1; 0 for none."""
+    group: str = ""
+    """The replicates it is one of."""
+    seed: int | None = None
 
     @property
     def seconds(self) -> float:

@@ -117,7 +117,15 @@ def carry_out(
 
     planner, store, on_event = handles.planner, handles.store, handles.on_event
     on_event(RunStarted(spec.id, tuple(decision.stage for decision in plan), folder.path))
-    names = Names(folder.path, spec.id, spec.experiment, planner.root, tuple(protect))
+    seedless = [] if spec.seed is None else planner.graph.stages.values()
+    names = Names(
+        folder.path,
+        spec.id,
+        spec.experiment,
+        planner.root,
+        tuple(protect),
+        frozenset(one.name for one in seedless if not stages.seeded(one, spec.seed_key)),
+    )
     clock, fetch = handles.clock, handles.fetch
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.

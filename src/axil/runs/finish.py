@@ -67,6 +67,10 @@ def record_of(spec: Spec, **came: Any) -> Run:
         message=spec.message,
         targets=spec.targets,
         host=spec.host,
+        group=spec.group,
+        seed=spec.seed,
+        sweep=spec.sweep,
+        trial=spec.trial,
         **{"params": spec.params, **came},
     )
 

@@ -178,6 +178,11 @@ def is_live(runs: str, run: str) -> bool:
     return not free
 
 
+def exists(runs: str, run: str) -> bool:
+    """Whether the run has a folder: it waits, goes on, or was killed and is not recorded yet."""
+    return os.path.exists(os.path.join(runs, run, SPEC))
+
+
 class LiveRun(NamedTuple):
     """A run in progress on this machine."""
 

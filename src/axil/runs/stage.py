@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.formats.pointer import Pointer
@@ -18,6 +18,8 @@ from axil.runs.traces import python_path
 if TYPE_CHECKING:
     from axil.formats.record import Output, StageRecord, StageState
 
+SEED = "AXIL_SEED"
+"""Variable with the seed of a run that is one of several replicates."""
 TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 
@@ -31,10 +33,14 @@ class Names(NamedTuple):
     root: str
     protect: tuple[str, ...] = ()
     """Folders it must not change, where the kernel can enforce that."""
+    seedless: frozenset[str] = frozenset()
+    """Stages that the run's seed is no input of: they do not learn it, so their results are the same for all seeds."""
 
 
 def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[str, str]:
     """The environment of a stage's command: the caller's, and what connects the command to its run."""
+    if stage in names.seedless:
+        environ = {name: value for name, value in environ.items() if name != SEED}
     return {
         **environ,
         "AXIL_RUN_DIR": names.folder,
@@ -47,6 +53,18 @@ def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[st
         "PYTHONUNBUFFERED": environ.get("PYTHONUNBUFFERED") or "1",
         "PYTHONPATH": python_path(environ),
     }
+
+
+def seeded(stage: Stage, seed_key: str) -> bool:
+    """Whether the seed is an input of the stage itself: through the parameter `seed_key`, or as it lists AXIL_SEED."""
+    return SEED in stage.env or bool(seed_key and reads(stage, (seed_key,)))
+
+
+def reads(stage: Stage, keys: Iterable[str]) -> bool:
+    """Whether one of the parameters `keys` is among those of the stage."""
+    return any(
+        f"{one}.".startswith(f"{key}.") or f"{key}.".startswith(f"{one}.") for key in keys for one in stage.params
+    )
 
 
 def current(decision: Decision) -> CurrentStage:

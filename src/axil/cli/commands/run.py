@@ -56,10 +56,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_set(parser)
     add_message(parser, "commit the changed code and parameters with this message, then run")
     parser.add_argument("-d", "--detach", action="store_true", help="run in the background, in a work tree of its own")
+    parser.add_argument(
+        "--seeds", metavar="N", type=seeds, default=[], help="replicates: N runs that differ in their seed, or 1,7,9"
+    )
     parser.add_argument("--isolated", action="store_true", help="run in a work tree of its own, and wait for it")
     parser.add_argument("--keep", action="store_true", help="leave that work tree when the run is over")
     parser.add_argument("--gpus", metavar="N", type=natural, default=0, help="accelerators the run has for itself")
     add_json(parser)
+
+
+def seeds(text: str) -> list[int]:
+    """`5` as the seeds 1 to 5, `1,7,9` (or `7,`) as they are."""
+    if "," not in text:
+        return list(range(1, natural(text) + 1))
+    found = [int(part) for part in text.removesuffix(",").split(",")]
+    if len(set(found)) < len(found) or min(found) < 0 or max(found) >= 1 << 32:
+        raise ValueError(text)
+    return found
 
 
 def _load() -> None:
@@ -76,6 +89,8 @@ def run(args: argparse.Namespace, face: Face) -> int:
         return 0
     from axil.actions.run import run
 
+    if args.seeds:
+        return _replicates(args, face)
     if args.detach or args.isolated:
         return _isolated(args, face)
     view = View(face)
@@ -92,6 +107,25 @@ def run(args: argparse.Namespace, face: Face) -> int:
     )
     face.show(value._replace(run=value.record) if face.json else value, render)
     return EXIT_CODES.get(value.run.state, 1)
+
+
+def _replicates(args: argparse.Namespace, face: Face) -> int:
+    from axil.actions.drive import How
+    from axil.actions.sweep import begin_replicates
+    from axil.cli.commands.sweep import carry_on
+
+    project = face.project()
+    begun = begin_replicates(
+        project,
+        args.seeds,
+        args.stages,
+        assignments=args.assignments,
+        message=args.message,
+        gpus=args.gpus,
+        progress=face.progress(),
+    )
+    jobs = args.jobs if args.jobs > 1 else 0
+    return carry_on(project, face, begun, How(jobs, host=os.uname().nodename), detach=args.detach)
 
 
 def _isolated(args: argparse.Namespace, face: Face) -> int:

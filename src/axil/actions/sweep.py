@@ -1,0 +1,231 @@
+"""Ask for many runs of one snapshot: the trials of a sweep, or replicates with different seeds.
+
+What is asked is one record in the journal; `drive` makes the runs, now or after any interruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from axil.actions.submit import Base, Taken, take
+from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.base.progress import SILENT, Progress
+from axil.errors import BadInput, Damaged
+from axil.formats import params
+from axil.formats import project as projects
+from axil.formats import space as spaces
+from axil.formats.params import Assignment
+from axil.pipeline.graph import Graph, build, reach
+from axil.pipeline.load import parse_params
+from axil.runs.stage import SEED, reads, seeded
+
+if TYPE_CHECKING:
+    from axil.formats.record import Sweep
+    from axil.formats.space import Space
+    from axil.project import Project
+
+SAMPLERS = ("grid", "random", "tpe", "cmaes", "qmc")
+
+
+class Begun(NamedTuple):
+    """What is recorded and can be driven. `left_out` are untracked files too large for the snapshot."""
+
+    sweep: Sweep
+    committed: str
+    left_out: tuple[tuple[str, int], ...]
+
+
+class Search(NamedTuple):
+    """How a sweep looks for the best parameters; "" and 0 stand for what suits the space."""
+
+    sampler: str = ""
+    trials: int = 0
+    goal: str = ""
+    """ "f1", "max:f1" or "min:loss"."""
+    seed: int = 0
+
+
+def begin(
+    project: Project,
+    words: Sequence[str],
+    search: Search = Search(),  # noqa: B008
+    targets: Sequence[str] = (),
+    *,
+    assignments: Sequence[str] = (),
+    message: str = "",
+    gpus: int = 0,
+    progress: Progress = SILENT,
+) -> Begun:
+    """Record a sweep over the space `words` of the code, data and other parameters as they are now.
+
+    Raises `BadInput` before anything is changed for a wrong space, parameter, sampler or pipeline, `AxilError` if the
+    sampler needs a package that is not there.
+    """
+    space = spaces.parse(words)
+    if not space:
+        raise BadInput("there is nothing to vary", "", "axil sweep 'train.lr=log(1e-4,1e-1)' 'model=mlp,cnn'")
+    size = spaces.grid_size(space)
+    sampler = search.sampler or ("grid" if size and not search.trials else "tpe")
+    goal, direction = _goal(project, search.goal)
+    _check_search(space, size, sampler, goal, search)
+    params.check(project.params.flat, [Assignment(key, None) for key in space], project.params.path)
+    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    changed = {name for name, one in taken.planner.graph.stages.items() if reads(one, space)}
+    for key in space:
+        if not any(reads(taken.planner.graph.stages[name], (key,)) for name in _names(taken)):
+            raise BadInput(f"no stage reads `{key}`", "all trials would be the same", "name it in `params` of a stage")
+    trials = size if sampler == "grid" else search.trials or 20
+    if sampler == "grid" and search.trials:
+        trials = min(size, search.trials)
+    return _recorded(
+        project,
+        taken,
+        _shared(taken, changed),
+        space=spaces.written(words),
+        sampler=sampler,
+        trials=trials,
+        goal=goal,
+        direction=direction,
+        seed=search.seed,
+        gpus=gpus,
+        message=message,
+    )
+
+
+def begin_replicates(
+    project: Project,
+    seeds: Sequence[int],
+    targets: Sequence[str] = (),
+    *,
+    assignments: Sequence[str] = (),
+    message: str = "",
+    gpus: int = 0,
+    progress: Progress = SILENT,
+) -> Begun:
+    """Record a group of runs that differ in nothing but the seed. Raises `BadInput` if no stage depends on it."""
+    key = seed_key(project)
+    graph = build(project.file.stages)
+    changed = {name for name in graph.subset(targets) if seeded(graph.stages[name], key)}
+    if not changed:
+        why = f"no stage reads the parameter `{key}` or the variable {SEED}" if key else f"no stage lists {SEED}"
+        hint = (
+            f'name it in `params` of a stage, or {SEED} in its `env`; [project] seed = "…" says which parameter it is'
+        )
+        raise BadInput("nothing depends on the seed: all replicates would be the same", why, hint)
+    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    return _recorded(
+        project,
+        taken,
+        _shared(taken, changed),
+        seeds=list(seeds),
+        seed_key=key,
+        sampler="seeds",
+        trials=len(seeds),
+        gpus=gpus,
+        message=message,
+    )
+
+
+def seed_key(project: Project) -> str:
+    """The parameter that holds the seed: as axil.toml says, else `seed`, else the only key that ends in `.seed`; or "".
+
+    Raises `BadInput` if axil.toml names one that does not exist.
+    """
+    flat = project.params.flat
+    if wanted := project.file.seed:
+        params.check(flat, [Assignment(wanted, None)], project.params.path or "the params file")
+        return wanted
+    if "seed" in flat:
+        return "seed"
+    found = [key for key in flat if key.endswith(".seed")]
+    return found[0] if len(found) == 1 else ""
+
+
+def base_of(project: Project, sweep: Sweep) -> Base:
+    """What the runs of `sweep` are made from, read from git. Raises `Damaged` if git has lost it."""
+    from axil.git.catfile import CatFile
+
+    with CatFile(project.git) as cat:
+        toml = cat.blob(f"{sweep.snapshot}:{projects.FILE}")
+        if toml is None:
+            why = f"git has no tree {sweep.snapshot}"
+            raise Damaged(f"the snapshot of sweep {sweep.id} cannot be read", why, "run `git fsck`")
+        file = projects.parse(toml.decode("utf-8"))
+        names = [file.params_file] if file.params_file else params.NAMES
+        found = ((name, cat.blob(f"{sweep.snapshot}:{name}")) for name in names)
+        path, data = next(((name, data) for name, data in found if data is not None), ("", b""))
+    return Base(
+        snapshot=sweep.snapshot,
+        commit=sweep.commit,
+        experiment=sweep.experiment,
+        author=sweep.author,
+        params_file=path,
+        params=data,
+        graph=build(file.stages),
+        targets=tuple(sweep.targets),
+        data=sweep.data,
+    )
+
+
+def flat_of(project: Project, base: Base) -> params.Flat:
+    """The parameters of `base`."""
+    return parse_params(base.params_file, base.params, project.index) if base.params_file else {}
+
+
+def _goal(project: Project, text: str) -> tuple[str, str]:
+    """The metric to be judged by, and whether "max" or "min" is better."""
+    way, colon, name = text.partition(":")
+    if colon and way in ("max", "min") and name:
+        return name, way
+    goal = text or project.file.headline
+    return goal, project.file.metrics.get(goal, "max")
+
+
+def _check_search(space: Space, size: int, sampler: str, goal: str, search: Search) -> None:
+    if sampler not in SAMPLERS:
+        raise BadInput(f"there is no sampler {sampler}", f"there are: {', '.join(SAMPLERS)}")
+    if sampler == "grid":
+        endless = [key for key, one in space.items() if not one.values]
+        if endless or not size:
+            key = (endless or list(space))[0]
+            hint = f"say how many points, as in '{key}=log(1e-4,1e-1,4)', or take --sampler tpe --trials 20"
+            raise BadInput(f"a grid cannot hold all values of `{key}`", "there is no end to them", hint)
+        return
+    from axil.runs.sampling import optuna
+
+    optuna()
+    if not goal:
+        raise BadInput(f"--sampler {sampler} needs a goal", "no metric is declared in axil.toml", "--goal min:loss")
+
+
+def _names(taken: Taken) -> list[str]:
+    return taken.planner.graph.subset(taken.base.targets)
+
+
+def _shared(taken: Taken, changed: Iterable[str]) -> list[str]:
+    """The stages that no trial changes, if something has to be run for them first; else none."""
+    graph: Graph = taken.planner.graph
+    below = reach(changed, graph.downstream)
+    always = {name for name, stage in graph.stages.items() if stage.always}
+    shared = [name for name in _names(taken) if name not in below | reach(always, graph.downstream)]
+    plan = taken.planner.plan_all(shared) if shared else ()
+    return shared if any(decision.action in ("run", "waits") for decision in plan) else []
+
+
+def _recorded(project: Project, taken: Taken, shared: list[str], **asked: object) -> Begun:
+    from axil.formats.record import Sweep
+
+    base = taken.base
+    facts: dict[str, object] = {"experiment": base.experiment, "commit": base.commit, "snapshot": base.snapshot}
+    sweep = Sweep(
+        id=project.new_id(),
+        time=project.clock(),
+        author=base.author,
+        data=dict(base.data),
+        targets=list(base.targets),
+        shared=shared,
+        **facts,  # type: ignore[arg-type]
+        **asked,  # type: ignore[arg-type]
+    )
+    project.journal.append([sweep], snapshots={sweep.id: sweep.snapshot})
+    return Begun(sweep, taken.committed, taken.left_out)

@@ -1,0 +1,241 @@
+"""Run many variants of the current experiment: a search over parameters, from one snapshot of code and data.
+
+  axil sweep 'train.lr=log(1e-4,1e-1)' 'model=mlp,cnn' --trials 30    look for the best
+  axil sweep 'layers=int(1,4)' 'p=0.1,0.3'                            every combination
+  axil sweep resume [ID]                                              go on after an interruption
+  axil sweep show [ID]                                                trials, the best first
+  axil sweep list                                                     all sweeps
+
+Trials are runs, not branches; keep one with axil fork NAME --from RUN. Ctrl-C begins no more trials, a second one stops
+those under way.
+"""
+
+from __future__ import annotations
+
+import os
+
+from axil.base.ids import short
+from axil.base.light import TYPE_CHECKING
+from axil.cli import format as fmt
+from axil.cli.options import add_json, add_message, add_set, natural
+from axil.cli.style import safe
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from axil.actions.drive import How, Leaving, TrialBegan, TrialEnded
+    from axil.actions.sweep import Begun
+    from axil.actions.sweeps import SweepRow, SweepView
+    from axil.actions.trials import Trial
+    from axil.cli.face import Face
+    from axil.formats.record import Sweep
+    from axil.project import Project
+
+ACTIONS = ("resume", "list", "show")
+SAMPLERS = ("grid", "random", "tpe", "cmaes", "qmc")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("words", metavar="KEY=VALUES", nargs="*", help="what to vary: log(a,b), int(a,b), uniform(a,b), or a,b,c")
+    add("-t", "--target", metavar="STAGE", action="append", default=[], help="run this stage and what it needs")
+    add("-n", "--trials", metavar="N", type=natural, default=0, help="how many trials (default: all of a grid, or 20)")
+    add("--sampler", choices=SAMPLERS, default="", help="how values are chosen (default: grid where it ends, else tpe)")
+    add("--goal", metavar="METRIC", default="", help="what to look for: f1, max:f1 or min:loss (default: the headline)")
+    add("--seed", metavar="N", type=int, default=0, help="what the sampler's random numbers start from")
+    add("-j", "--jobs", metavar="N", type=natural, default=0, help="trials at once, within what the machine allows")
+    add("--time-limit", metavar="2h", type=seconds, default=0.0, help="begin no more trials after so long")
+    add("--gpus", metavar="N", type=natural, default=0, help="accelerators each trial has for itself")
+    add("--retry-failed", action="store_true", help="with resume: run failed and stopped trials again")
+    add("-d", "--detach", action="store_true", help="in the background")
+    add_set(parser)
+    add_message(parser, "commit the changed code and parameters with this message first")
+    add_json(parser)
+
+
+def seconds(text: str) -> float:
+    """`90`, `30m`, `2h` or `1d` in seconds."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    value = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
+    if not value > 0:
+        raise ValueError(text)
+    return value
+
+
+def run(args: argparse.Namespace, face: Face) -> int:
+    word = args.words[0] if args.words else ""
+    if word not in ACTIONS:
+        return _start(args, face)
+    from axil.errors import UsageError
+
+    if len(args.words) > 2 or (word == "list" and len(args.words) > 1):
+        raise UsageError(f"axil sweep {word}: too many words", " ".join(args.words[1:]), f"axil sweep {word} [ID]")
+    name = args.words[1] if len(args.words) > 1 else ""
+    if word == "resume":
+        return _resume(args, face, name)
+    from axil.actions import sweeps
+
+    if word == "list":
+        face.show(sweeps.listed(face.project()), _render_list)
+    else:
+        face.show(sweeps.view(face.project(), name), render_view)
+    return 0
+
+
+def _start(args: argparse.Namespace, face: Face) -> int:
+    from axil.actions.sweep import Search, begin
+
+    project = face.project()
+    begun = begin(
+        project,
+        args.words,
+        Search(args.sampler, args.trials, args.goal, args.seed),
+        args.target,
+        assignments=args.assignments,
+        message=args.message,
+        gpus=args.gpus,
+        progress=face.progress(),
+    )
+    return carry_on(project, face, begun, how(args), detach=args.detach)
+
+
+def how(args: argparse.Namespace) -> How:
+    """How trials are carried out, from the options."""
+    from axil.actions.drive import How
+
+    return How(args.jobs, args.time_limit, args.retry_failed, os.uname().nodename)
+
+
+def carry_on(project: Project, face: Face, begun: Begun, how: How, *, detach: bool) -> int:
+    """Drive what has just been recorded, here or in the background."""
+    from axil.actions.drive import drive_detached
+
+    for path, size in begun.left_out:
+        face.warn(f"{path} ({fmt.size(size)}) is too large for git and not part of the snapshot: axil add {path}")
+    if detach:
+        drive_detached(project, begun.sweep, how)
+        face.show({"sweep": begun.sweep.id}, lambda face, value: face.line(value["sweep"]))
+        face.hint(f"how it goes: axil sweep show {short(begun.sweep.id)}; stop it: axil queue, axil stop")
+        return 0
+    return _drive(project, face, begun.sweep, how)
+
+
+def _resume(args: argparse.Namespace, face: Face, name: str) -> int:
+    from axil.actions.drive import drive_detached
+    from axil.actions.trials import find
+
+    project = face.project()
+    sweep = find(project, name)
+    if args.detach:
+        drive_detached(project, sweep, how(args))
+        face.show({"sweep": sweep.id}, lambda face, value: face.line(value["sweep"]))
+        return 0
+    return _drive(project, face, sweep, how(args))
+
+
+def _drive(project: Project, face: Face, sweep: Sweep, how: How) -> int:
+    """Drive the sweep to its end and show it; 0 if every trial succeeded, 130 if told to stop."""
+    from axil.actions import sweeps
+    from axil.actions.drive import drive, missing
+
+    if not face.json:
+        many = fmt.count(sweep.trials, "replicate" if sweep.seeds else "trial")
+        face.note(f"{many}; if this is interrupted: axil sweep resume {short(sweep.id)}")
+    known = drive(project, sweep, how, lambda event: tell(face, event))
+    value = sweeps.view(project, sweep.id)
+    face.show(value, render_view)
+    states = {one.state for one in known.values() if one.number}
+    if missing(sweep, known) or states & {"queued", "running"}:
+        return 130
+    return 0 if states <= {"succeeded"} else 1
+
+
+def tell(face: Face, event: TrialBegan | TrialEnded | Leaving) -> None:
+    """A line about each trial that ends."""
+    from axil.actions.drive import Leaving, TrialEnded
+
+    if face.json:
+        return
+    if isinstance(event, Leaving):
+        words = "the trials under way are stopped" if event.now else "no more trials begin; Ctrl-C again stops"
+        face.note(words if event.now else f"{words} the {event.under_way} under way")
+    elif isinstance(event, TrialEnded):
+        one = event.trial
+        what = f"trial {one.number}" if one.number else "shared stages"
+        params = "  ".join(f"{safe(key)} {fmt.number(value)}" for key, value in one.params.items())
+        value = "" if one.value is None else fmt.number(one.value)
+        state = face.style.state(one.state, word=True)
+        over = f"{event.over}/{event.of}" if one.number else ""
+        face.line(f"{over:>7}  {what}  {state}  {params}  {value}".rstrip())
+    face.flush()
+
+
+def _render_list(face: Face, rows: Sequence[SweepRow]) -> None:
+    from axil.cli.tables import Column, table
+
+    if not rows:
+        face.note("no sweeps yet: axil sweep 'train.lr=log(1e-4,1e-1)' makes the first one")
+        return
+    columns = [
+        Column("sweep"),
+        Column("experiment", flexible=True, tail=True),
+        Column("state"),
+        Column("trials", right=True),
+        Column("sampler", drop=3),
+        Column("goal", drop=2),
+        Column("best", right=True),
+        Column("space", flexible=2, drop=1),
+    ]
+    table(face, columns, [_sweep_cells(one) for one in rows])
+
+
+def _sweep_cells(one: SweepRow) -> list[str]:
+    best = "" if one.best is None else fmt.number(one.best)
+    space = "  ".join(f"{key}={text}" for key, text in one.space.items())
+    return [short(one.sweep), one.experiment, one.state, f"{one.over}/{one.trials}", one.sampler, one.goal, best, space]
+
+
+def render_view(face: Face, value: SweepView) -> None:
+    """The trials, the best first; then what is to be said about all of them."""
+    from axil.cli.tables import Column, table
+
+    style = face.style
+    keys = list(value.space) or (["seed"] if value.seeds else [])
+    metrics = [value.goal] if value.goal else list(value.statistics)[:4]
+    columns = [
+        Column("trial", right=True),
+        Column("run"),
+        Column("state"),
+        *(Column(name, right=True) for name in metrics),
+        *(Column(key, right=True) for key in keys),
+        Column("time", right=True, drop=1),
+    ]
+    rows = [_trial_cells(one, metrics, keys, value) for one in value.trials]
+    table(face, columns, rows)
+    for name, one in value.statistics.items() if value.seeds else ():
+        face.line(f"{safe(name)}  {style.bold(fmt.interval(one.mean, one.half))}  (n = {one.n})")
+    if value.best is not None and value.goal:
+        params = "  ".join(f"{safe(key)} {fmt.number(one)}" for key, one in value.best.params.items())
+        face.line(f"best  {style.bold(fmt.number(value.best.value))}  {params}")
+        face.hint(f"keep it: axil fork NAME --from {short(value.best.run)}")
+    if value.importance:
+        words = "  ".join(f"{safe(key)} {share:.0%}" for key, share in value.importance.items())
+        face.line(f"importance ({value.measure})  {words}")
+    if value.state == "unfinished":
+        face.hint(f"go on: axil sweep resume {short(value.sweep)}")
+
+
+def _trial_cells(one: Trial, metrics: Sequence[str], keys: Sequence[str], value: SweepView) -> list[str]:
+    def shown(key: str) -> str:
+        found = one.seed if value.seeds else one.params.get(key)
+        return "" if found is None else fmt.number(found)
+
+    return [
+        str(one.number or "shared"),
+        short(one.run),
+        one.state,
+        *(fmt.number(one.metrics[name]) if name in one.metrics else "" for name in metrics),
+        *(shown(key) for key in keys),
+        fmt.duration(one.seconds) if one.seconds else "",
+    ]

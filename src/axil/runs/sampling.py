@@ -1,0 +1,169 @@
+"""Which parameters the next trial of a sweep gets: the next point of a grid, or what Optuna proposes.
+
+A sampler is made anew from what the journal knows, so it holds nothing that could be lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from axil.base.light import TYPE_CHECKING, Any, Protocol
+from axil.base.quickjson import canonical
+from axil.errors import AxilError
+from axil.formats import space as spaces
+from axil.formats.space import Dimension, Space
+from axil.journal.rows import Value
+
+if TYPE_CHECKING:
+    from axil.formats.record import Sweep
+
+UNDER_WAY = ("queued", "running")
+
+
+class Known(Protocol):
+    """What a sampler asks of a trial that was begun."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def params(self) -> Mapping[str, Value]: ...
+    @property
+    def value(self) -> float | None: ...
+
+
+class Sampler(Protocol):
+    """Proposes parameters for trials by number, from 1, and hears what came of them."""
+
+    def ask(self, number: int) -> dict[str, Value]:
+        """The parameters of a trial that was never begun."""
+
+    def again(self, number: int, params: Mapping[str, Value]) -> dict[str, Value]:
+        """The parameters of a trial that is run once more."""
+
+    def tell(self, number: int, state: str, value: float | None) -> None:
+        """What became of a trial."""
+
+
+def sampler(sweep: Sweep, known: Iterable[Known]) -> Sampler:
+    """The sampler of `sweep`, which has come as far as the trials `known`."""
+    if sweep.sampler in ("grid", "seeds"):
+        return Grid(spaces.of_record(sweep.space))
+    return Study(sweep, known)
+
+
+class Grid:
+    """Every point, in order; the last parameter changes fastest."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def ask(self, number: int) -> dict[str, Value]:
+        return spaces.grid_point(self._space, number - 1)
+
+    def again(self, number: int, params: Mapping[str, Value]) -> dict[str, Value]:
+        return self.ask(number)
+
+    def tell(self, number: int, state: str, value: float | None) -> None:
+        pass
+
+
+def optuna() -> Any:
+    """Optuna. Raises `AxilError` naming what to install if it is not there."""
+    try:
+        import optuna
+    except ImportError:
+        raise AxilError(
+            "this sampler needs Optuna",
+            "it is not installed in axil's environment",
+            "pip install 'axil[sweep]', or take --sampler grid",
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+class Study:
+    """An Optuna study in memory, rebuilt from the trials that are known."""
+
+    def __init__(self, sweep: Sweep, known: Iterable[Known]) -> None:
+        self._optuna = optuna()
+        self._sweep = sweep
+        self._space = spaces.of_record(sweep.space)
+        self._distributions = {key: self._distribution(one) for key, one in self._space.items()}
+        direction = "maximize" if sweep.direction == "max" else "minimize"
+        self._study = self._optuna.create_study(direction=direction, sampler=self._sampler(0))
+        self._open: dict[int, Any] = {}
+        # Samplers that keep something in the study itself see each trial asked and told again.
+        self._replays = sweep.sampler in ("cmaes", "qmc")
+        for one in sorted(known, key=lambda one: one.number):
+            if one.number:
+                self._remember(one)
+
+    def ask(self, number: int) -> dict[str, Value]:
+        if not self._replays:
+            # Of its number, so that what a trial gets does not depend on how often the driver was interrupted.
+            self._study.sampler = self._sampler(number)
+        trial = self._open[number] = self._study.ask(self._distributions)
+        return {key: self._value(self._space[key], trial.params[key]) for key in self._space}
+
+    def again(self, number: int, params: Mapping[str, Value]) -> dict[str, Value]:
+        self._study.enqueue_trial(self._inner(params))
+        self._open[number] = self._study.ask(self._distributions)
+        return {key: params[key] for key in self._space}
+
+    def tell(self, number: int, state: str, value: float | None) -> None:
+        trial, states = self._open.pop(number), self._optuna.trial.TrialState
+        if state == "succeeded" and value is not None and math.isfinite(value):
+            self._study.tell(trial, value)
+        else:
+            self._study.tell(trial, state=states.FAIL)
+
+    def _remember(self, one: Known) -> None:
+        if any(key not in one.params or not self._space[key].holds(one.params[key]) for key in self._space):
+            return
+        if one.state in UNDER_WAY:
+            self.again(one.number, one.params)
+        elif self._replays:
+            self.again(one.number, one.params)
+            self.tell(one.number, one.state, one.value)
+        elif one.state == "succeeded" and one.value is not None and math.isfinite(one.value):
+            frozen = self._optuna.trial.create_trial(
+                params=self._inner(one.params), distributions=self._distributions, value=one.value
+            )
+            self._study.add_trial(frozen)
+
+    def _sampler(self, number: int) -> Any:
+        import warnings
+
+        samplers, seed = self._optuna.samplers, self._sweep.seed + number
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if self._sweep.sampler == "tpe":
+                # Trials under way count as bad ones, so that those at work at the same time look elsewhere.
+                return samplers.TPESampler(seed=seed, constant_liar=True)
+            if self._sweep.sampler == "cmaes":
+                return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+            if self._sweep.sampler == "qmc":
+                return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+            return samplers.RandomSampler(seed=seed)
+
+    def _distribution(self, one: Dimension) -> Any:
+        kinds = self._optuna.distributions
+        if one.kind == "choice":
+            return kinds.CategoricalDistribution([canonical(choice) for choice in one.choices])
+        if one.kind in ("int", "logint"):
+            low, high = int(one.low), int(one.high)
+            high -= (high - low) % one.step
+            return kinds.IntDistribution(low, high, log=one.kind == "logint", step=one.step)
+        return kinds.FloatDistribution(one.low, one.high, log=one.kind == "log")
+
+    def _inner(self, params: Mapping[str, Value]) -> dict[str, Any]:
+        """The parameters as Optuna has them: a choice is its JSON text, since lists are choices too."""
+        choices = {key for key, one in self._space.items() if one.kind == "choice"}
+        return {key: canonical(params[key]) if key in choices else params[key] for key in self._space}
+
+    @staticmethod
+    def _value(one: Dimension, inner: Any) -> Value:
+        return next(choice for choice in one.choices if canonical(choice) == inner) if one.kind == "choice" else inner
