@@ -177,7 +177,7 @@ class _Driver:
         self._make(number, changes, self._base)
 
     def _make(self, number: int, changes: Sequence[Assignment], base: Base) -> None:
-        """Put one run into the queue; from the moment its folder is there it is this trial's, whatever happens to us."""
+        """Put one run into the queue: from the moment its folder is there, it is this trial's."""
         sweep = self._sweep
         marks = Marks(sweep=sweep.id, trial=number)
         if sweep.seeds:

@@ -45,6 +45,8 @@ def roots(project: Project, *, history: bool = True, without: Iterable[str] = ()
     refs = {ref: commit for ref, commit in list_refs(project.git).items() if ref not in set(without)}
     found += _of_refs(project, refs, problems, history=history)
     found += [Root(one.oid, f"run {one.run} {one.stage} {one.path}".rstrip()) for one in project.journal.outputs()]
+    for sweep in project.journal.sweeps():
+        found += [Root(bytes.fromhex(out.oid), f"sweep {sweep.id} {path}") for path, out in sweep.data.items()]
     found += _of_work_trees(project, problems)
     found += _of_live_runs(project, problems)
     found += _of_operations(project, problems)

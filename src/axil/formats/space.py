@@ -48,7 +48,7 @@ class Dimension(NamedTuple):
         """`points` values from end to end; evenly far from each other, or in their logarithms."""
         last = self.points - 1
         if self.kind == "uniform":
-            return tuple(self.low + (self.high - self.low) * n / last for n in range(last)) + (self.high,)
+            return (*(self.low + (self.high - self.low) * n / last for n in range(last)), self.high)
         ends = math.log10(self.low), math.log10(self.high)
         found = [float(f"{10 ** (ends[0] + (ends[1] - ends[0]) * n / last):.12g}") for n in range(self.points)]
         found[0], found[-1] = self.low, self.high

@@ -1,8 +1,8 @@
 """How much each parameter of a sweep moved its goal: the share of the goal's variance between groups of like values.
 
-A parameter's values are put into groups (a choice: its values; numbers: up to four of like size), and the variance of the
-groups' means is compared with that of all trials, less what chance alone would give (the epsilon squared of a one-way
-analysis of variance).
+A parameter's values are put into groups (a choice: its values; numbers: up to four of like size), and the variance of
+the groups' means is compared with that of all trials, less what chance alone would give (the epsilon squared of a
+one-way analysis of variance).
 """
 
 from __future__ import annotations

@@ -1,0 +1,59 @@
+"""Sweeps and replicates as real processes; the driver may be killed."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from tests.cli.detached import Lab, until
+
+
+@pytest.fixture
+def lab(tmp_path):
+    made = Lab.founded(tmp_path / "project")
+    yield made
+    made.let()
+    for run in made.live():
+        made.axil("stop", "--now", run, code=None)
+
+
+def test_a_killed_driver_loses_no_trial_and_repeats_none(lab):
+    driver = lab.begin("sweep", "lr=0.1,0.2,0.3", "--jobs", "2")
+    until(lambda: len(list(lab.gates.glob("*.began"))) == 2, "two trials begin")
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert list(lab.live().values()) == ["running", "running"]
+    lab.let()
+    lab.axil("sweep", "resume")
+    view = lab.axil("sweep", "show", "--json").json
+    assert view["state"] == "finished"
+    found = [(one["number"], one["params"].get("lr"), one["value"]) for one in view["trials"]]
+    assert found == [(3, 0.3, 0.6), (2, 0.2, 0.4), (1, 0.1, 0.2), (0, None, None)]
+    assert sorted(row["trial"] for row in lab.axil("runs", "--json").json["runs"]) == [0, 1, 2, 3]
+    stages = lab.axil("show", view["best"]["run"], "--json").json["run"]["stages"]
+    assert (stages[0]["state"], stages[0]["source"]) == ("cached", view["trials"][-1]["run"])
+    lab.axil("fork", "winner", "--from", view["best"]["run"])
+    assert lab.read("params.yaml") == "lr: 0.3\n"
+    lab.clean()
+
+
+def test_replicates_differ_in_their_seed_and_share_the_rest(lab):
+    train = lab.read("train.py").replace("lr * 2", 'lr * int(os.environ["AXIL_SEED"])')
+    toml = lab.read("axil.toml").replace('["lr"]', '["lr", "seed"]')
+    lab.write({"params.yaml": "lr: 0.25\nseed: 0\n", "axil.toml": toml, "train.py": train})
+    lab.let()
+    assert "0.5 ± 3.177" in lab.axil("run", "--seeds", "1,3").out
+    rows = lab.axil("runs", "--json").json["runs"]
+    assert sorted((row["trial"], row["seed"], row["params"]["seed"]) for row in rows) == [
+        (0, None, 0),
+        (1, 1, 1),
+        (2, 3, 3),
+    ]
+    assert len({row["group"] for row in rows}) == 1
+
+
+def test_what_is_wrong_is_said_before_anything_happens(lab):
+    assert "nothing depends on the seed" in lab.axil("run", "--seeds", "2", code=None).err
+    assert "there is no parameter" in lab.axil("sweep", "rl=1,2", code=None).err
+    assert "no end" in lab.axil("sweep", "lr=log(0.1,1)", "--sampler", "grid", code=None).err
+    assert lab.axil("sweep", "list", "--json").json == []
