@@ -59,6 +59,8 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Oid of the log."""
     tail: str = ""
     """The log's last lines, for a failed stage."""
+    tries: int = 1
+    """How many times the command was started; the rest is about the last time."""
 
 
 class Series(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -126,6 +128,8 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     series: str = ""
     """Oid of the points logged step by step (docs/formats/series.md)."""
     environment: Environment = Environment()
+    error: str = ""
+    """Why it did not come to its end, if no stage says so: what axil itself had to say."""
 
 
 class Note(Record, frozen=True, omit_defaults=True, kw_only=True, tag="note"):
