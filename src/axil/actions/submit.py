@@ -39,7 +39,8 @@ class Options(NamedTuple):
     keep: bool = False
     """Leave its work tree when it is over."""
     detached: bool = False
-    gpus: int = 0
+    gpus: int | None = None
+    """Accelerators it has for itself; None: the most that one of its stages needs."""
 
 
 class Submitted(NamedTuple):
@@ -105,6 +106,10 @@ def _make(
     from axil.formats.runfiles import Spec
     from axil.runs.stage import output
 
+    stages = [chosen.graph.stages[name] for name in names]
+    if options.gpus is None:
+        most = max((stage.gpus for stage in stages), default=0)
+        options = options._replace(gpus=most if options.detached else 0)
     run = project.new_id()
     commit = project.head.commit or commit_tree(project.git, tree, [], f"Code of run {run}\n")
     spec = Spec(
@@ -119,7 +124,7 @@ def _make(
         host=host,
         message=message,
         targets=list(targets),
-        outs=[path for name in names for path in chosen.graph.stages[name].made],
+        outs=[path for stage in stages for path in stage.made],
         params=dict(chosen.params.flat),
         pid=os.getpid(),
         boot=boot(),

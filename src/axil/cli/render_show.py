@@ -34,6 +34,8 @@ def render_run(face: Face, view: RunView) -> None:
         facts.append(f"took {duration(run.ended - run.time)}")
     facts.append(f"by {run.author.partition(' <')[0]}" + (f" on {run.host}" if run.host else ""))
     face.line(style.dim("  " + safe(", ".join(facts))))
+    for line in run.error.splitlines():
+        face.line(style.red("  " + safe(line)))
     _stages(face, run)
     _metrics(face, view)
     _params(face, run)
@@ -87,6 +89,8 @@ def _stage_row(face: Face, stage: StageRecord) -> list[Cell]:
     reason = stage.reason
     if stage.source and stage.state == "cached":
         reason = f"result of run {short(stage.source)}" + (f": {reason}" if reason else "")
+    if stage.tries > 1:
+        reason = f"attempt {stage.tries}" + (f"; {reason}" if reason else "")
     if stage.exit_code:
         reason = f"exit code {stage.exit_code}" + (f"; {reason}" if reason else "")
     seconds = stage.state if stage.state in ("cached", "current", "skipped") else duration(stage.seconds)

@@ -27,6 +27,7 @@ def conclude(
     summary: Summary,
     environment: Environment,
     ended: float,
+    error: str = "",
 ) -> Run:
     """The run's record. Its logs and series are stored, durably, when this returns."""
     from axil.base.structs import msgspec
@@ -45,6 +46,7 @@ def conclude(
         series=oids.get(folder.file(SERIES), ""),
         environment=environment,
         params={**spec.params, **_logged(folder)},
+        error=error,
     )
 
 

@@ -28,6 +28,8 @@ SPEC, STATE, LOCK, PARAMS, SERIES, LOGGED, LOGS, TRACE = (
     "logs",
     "trace",
 )
+SUPERVISOR = "supervisor.log"
+"""What the supervisor of a detached run had to say, tracebacks included."""
 _NEW, _GONE = ".new-", ".gone-"
 _ABANDONED_SECONDS = 3600.0
 
