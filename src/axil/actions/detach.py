@@ -8,20 +8,18 @@ import sys
 from axil.base.light import TYPE_CHECKING
 from axil.base.processes import start_detached
 from axil.errors import AxilError
+from axil.runs.rundir import SUPERVISOR
 
 if TYPE_CHECKING:
     from axil.project import Project
     from axil.runs.rundir import RunDir
-
-LOG = "supervisor.log"
-"""In the run's folder: what its supervisor had to say, tracebacks included."""
 
 
 def detach(project: Project, folder: RunDir) -> int:
     """Hand the run in `folder`, and its lock, to a new process; its pid."""
     command = (sys.executable, "-m", "axil", "supervise", folder.id, str(folder.lock_fd))
     try:
-        log = os.open(folder.file(LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        log = os.open(folder.file(SUPERVISOR), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             return start_detached(command, project.root, project.environ, log, [folder.lock_fd])
         finally:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 
 from axil.actions.delete import DELETED
+from axil.actions.leftovers import Leftovers, clear, leftovers
 from axil.actions.lost import adopt
 from axil.actions.moving import refuse_during_run
 from axil.actions.roots import roots
@@ -50,6 +51,8 @@ class Collection(NamedTuple):
     emptied: int
     """Bytes of old trash that were deleted for good."""
     trash: str
+    leftovers: Leftovers
+    """What runs in work trees of their own have left."""
 
 
 def collect(
@@ -78,6 +81,7 @@ def collect(
     expired = _expired(project, now)
     live = _live(project, expired, history=not tips)
     lost = _lost(project, live) if tips else ()
+    left = leftovers(project)
     plan = collector.plan(project.store, live, now=now, grace=grace)
     if lost and not force and not dry_run:
         raise Blocked(
@@ -88,15 +92,16 @@ def collect(
         )
     if dry_run:
         old = sum(one.bytes for one in list_trash(project.store.root) if one.made <= now - KEEP_DAYS * DAY)
-        return _answer(plan, lost, expired, old, "")
+        return _answer(plan, lost, expired, old, "", left)
     # From here on things move: first what nobody can name any more, then the objects.
     update_refs(project.git, [(ref, None, commit) for ref, commit in expired.items()])
     emptied = sum(one.bytes for one in empty_trash(project.store.root, now - KEEP_DAYS * DAY))
     _remove_leftovers(project.home, now - grace)
+    clear(project, left)
     # A killed process may have left its folder though all that is stored is needed.
     some = plan.packs or plan.files or list(abandoned(project.store.root, now))
     done = collector.execute(project.store, plan, now) if some else None
-    return _answer(plan, lost, expired, emptied, done.trash if done else "")
+    return _answer(plan, lost, expired, emptied, done.trash if done else "", left)
 
 
 def _remove_leftovers(home: str, before: float) -> None:
@@ -111,8 +116,10 @@ def _remove_leftovers(home: str, before: float) -> None:
                     os.unlink(path)
 
 
-def _answer(plan: CollectPlan, lost: tuple[Lost, ...], expired: dict[str, str], emptied: int, trash: str) -> Collection:
-    return Collection(plan.objects, plan.bytes, plan.young, lost, tuple(expired), emptied, trash)
+def _answer(
+    plan: CollectPlan, lost: tuple[Lost, ...], expired: dict[str, str], emptied: int, trash: str, left: Leftovers
+) -> Collection:
+    return Collection(plan.objects, plan.bytes, plan.young, lost, tuple(expired), emptied, trash, left)
 
 
 def _live(project: Project, without: Iterable[str], *, history: bool) -> set[Oid]:

@@ -20,12 +20,15 @@ from axil.runs.rundir import RunDir
 if TYPE_CHECKING:
     from axil.formats.record import Run
     from axil.formats.runfiles import Spec, State
+    from axil.journal.rows import RunRow
     from axil.project import Project
     from axil.runs.follow import Watched
 
 POLL = 0.1
 GRACE = 30.0
 """Seconds after which a run that was told to stop and goes on is worth an error."""
+STARTING = 10.0
+"""Seconds in which the supervisor of a run has said that it is there."""
 _SUFFIX = 4
 
 
@@ -54,6 +57,11 @@ class LiveRun(NamedTuple):
 def ps(project: Project) -> tuple[LiveRun, ...]:
     """The runs that go on, then those that wait, in their order. Dead ones are recorded as lost first."""
     look_after(project)
+    return going(project)
+
+
+def going(project: Project) -> tuple[LiveRun, ...]:
+    """`ps` without looking after anything: for what only reads."""
     order = {place.id: number for number, place in enumerate(places(project.runs_folder))}
     found = [_live(project, run) for run in rundir.ids(project.runs_folder)]
     known = [one for one in found if one is not None]
@@ -80,7 +88,21 @@ def find(project: Project, name: str) -> RunDir:
     if fits:
         raise NotFound(f"{name} is not unique", ", ".join(short(run) for run in fits), "give more of the id")
     going = ", ".join(short(run) for run in ids) or "none"
+    if (over := _over(project, name)) is not None:
+        raise NotFound(
+            f"run {short(over.id)} is over: {over.state}",
+            f"waiting or running here: {going}",
+            f"axil show {short(over.id)}; axil logs {short(over.id)}",
+        )
     raise NotFound(f"no run {name} is waiting or running here", f"there are: {going}", "axil ps lists them")
+
+
+def _over(project: Project, name: str) -> RunRow | None:
+    """The run in the journal that `name` means."""
+    try:
+        return project.journal.find(name)
+    except AxilError:
+        return None
 
 
 def latest(project: Project, name: str) -> RunDir:
@@ -119,6 +141,7 @@ def stop(project: Project, names: Sequence[str], *, now: bool = False) -> tuple[
 
     Raises `NotFound` before anything is stopped if one of `names` is no live run, `Blocked` if one does not end.
     """
+    adopt(project)
     folders = [find(project, name) for name in names]
     for folder in folders:
         _tell(project, folder, now)
@@ -200,27 +223,48 @@ def _supervisor(spec: Spec, state: State) -> Identity:
     return Identity(state.supervisor.pid, state.supervisor.ticks) if state.supervisor else Identity(spec.pid, 0)
 
 
-def _tell(project: Project, folder: RunDir, now: bool) -> None:
-    """Send the supervisor of a live run the signal to end; a run that waits for one is recorded as stopped here."""
-    if (taken := rundir.take(project.runs_folder, folder.id)) is not None:
-        from axil.actions.supervise import cancel
-
-        try:
-            if taken.spec().detached and taken.state().admitted is None:
-                cancel(project, taken)
-        finally:
-            taken.release()
-        return
-    spec, state = folder.spec(), folder.state()
+def _is_here(spec: Spec, state: State) -> bool:
+    """Whether the supervisor that is on record is a process of this machine that still runs."""
     process = _supervisor(spec, state)
     found = identity(process.pid)
-    if spec.boot != boot() or found is None or (process.ticks and found != process):
-        raise NotFound(
-            f"run {short(folder.id)} cannot be told to stop from here",
-            f"its supervisor is process {process.pid} on {spec.host or 'another machine'}",
-            "stop it there",
-        )
-    signal_each([process.pid], signal.SIGTERM)
-    if now:
-        # Another signal, for two equal ones may arrive as one: asked twice, it kills.
-        signal_each([process.pid], signal.SIGINT)
+    if process.ticks:
+        return found == process
+    # Of a detached run the pid in the spec is of whoever asked for it.
+    return found is not None and spec.boot == boot() and not spec.detached
+
+
+def _tell(project: Project, folder: RunDir, now: bool) -> None:
+    """Send the supervisor of a live run the signal to end; a run that waits for one is recorded as stopped here."""
+    deadline = time.monotonic() + STARTING
+    while not _close(project, folder):
+        spec, state = folder.spec(), folder.state()
+        process = _supervisor(spec, state)
+        if _is_here(spec, state):
+            signal_each([process.pid], signal.SIGTERM)
+            if now:
+                # Another signal, for two equal ones may arrive as one: asked twice, it kills.
+                signal_each([process.pid], signal.SIGINT)
+            return
+        if not spec.detached or time.monotonic() > deadline:
+            raise NotFound(
+                f"run {short(folder.id)} cannot be told to stop from here",
+                f"its supervisor is process {process.pid} on {spec.host or 'another machine'}",
+                "stop it there",
+            )
+        time.sleep(POLL)  # Its supervisor is just being started.
+
+
+def _close(project: Project, folder: RunDir) -> bool:
+    """Record a run that waits for a supervisor as stopped; whether there is nobody any more to be told."""
+    taken = rundir.take(project.runs_folder, folder.id)
+    if taken is None:
+        return not os.path.isdir(folder.path)
+    from axil.actions.supervise import close
+
+    try:
+        if taken.spec().detached and taken.state().admitted is None:
+            close(project, taken, "stopped")
+            taken.remove()
+    finally:
+        taken.release()
+    return True

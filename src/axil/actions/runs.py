@@ -117,15 +117,15 @@ def _matching(names: list[str], pattern: str) -> list[str]:
 
 def _with_live(project: Project, found: list[RunRow], experiment: str, states: Sequence[str]) -> list[RunRow]:
     """`found` with the runs in progress on this machine before them: the journal gets a run when it has ended."""
-    if states and "running" not in states:
+    if states and not {"running", "queued"} & set(states):
         return found
-    from axil.runs.rundir import live
+    from axil.actions.live import going
 
     known = {row.id for row in found}
     running = [
-        RunRow(run.id, run.experiment, "running", run.time, 0.0, "", "", {}, {})
-        for run in live(project.runs_folder)
-        if run.id not in known and experiment in ("", run.experiment)
+        RunRow(run.run, run.experiment, run.state, run.time, 0.0, run.message, "", {}, {})
+        for run in going(project)
+        if run.run not in known and experiment in ("", run.experiment) and (not states or run.state in states)
     ]
     return sorted([*running, *found], key=lambda row: row.id, reverse=True) if running else found
 

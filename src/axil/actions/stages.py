@@ -39,7 +39,7 @@ def add_stage(project: Project, stage: Stage, *, force: bool = False) -> StageAd
     is changed.
     """
     from axil.base.atomic import write_atomic
-    from axil.formats import project as project_file
+    from axil.formats import project_text
     from axil.formats.project import FILE
     from axil.pipeline.graph import build
 
@@ -54,7 +54,7 @@ def add_stage(project: Project, stage: Stage, *, force: bool = False) -> StageAd
     stage = checked(stage)
     graph = build({**project.file.stages, stage.name: stage})
     with open(project.path(FILE), encoding="utf-8", newline="") as file:
-        text = project_file.add_stage(file.read(), stage)
+        text = project_text.add_stage(file.read(), stage)
     write_atomic(project.path(FILE), text.encode())
     project.forget()
     missing = tuple(dep for dep in stage.deps if not graph.sources(dep) and not os.path.lexists(project.path(dep)))

@@ -42,7 +42,8 @@ class Options(NamedTuple):
     keep: bool = False
     """Leave its work tree when it is over."""
     detached: bool = False
-    gpus: int = 0
+    gpus: int | None = None
+    """Accelerators it has for itself; None: the most that one of its stages needs."""
 
 
 class Submitted(NamedTuple):
@@ -167,6 +168,10 @@ def make(
     """The folder of a new run made from `base` with `changes` of its parameters; its lock is held."""
     from axil.formats.runfiles import Spec
 
+    stages = [base.graph.stages[name] for name in base.graph.subset(base.targets)]
+    if options.gpus is None:
+        most = max((stage.gpus for stage in stages), default=0)
+        options = options._replace(gpus=most if options.detached else 0)
     run = project.new_id()
     path, data, tree = base.params_file, base.params, base.snapshot
     if changes:
@@ -185,7 +190,7 @@ def make(
         host=host,
         message=message,
         targets=list(base.targets),
-        outs=[path for name in base.graph.subset(base.targets) for path in base.graph.stages[name].made],
+        outs=[path for stage in stages for path in stage.made],
         params=dict(flat),
         pid=os.getpid(),
         boot=boot(),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
-from threading import Event
 
+from axil.actions.lost import adopt
 from axil.actions.submit import planner_of
 from axil.base.light import TYPE_CHECKING
 from axil.base.processes import identity, start_detached
 from axil.base.progress import SILENT, Progress
+from axil.errors import AxilError
+from axil.formats.machine import Machine
 from axil.formats.pointer import Pointer
 from axil.formats.runfiles import Admitted, Ended, Supervised
 from axil.pipeline.local import load_machine
@@ -25,19 +28,37 @@ from axil.runs.finish import record_of, snapshots
 from axil.runs.heart import beating
 from axil.runs.interrupt import caught
 from axil.runs.outputs import pointer_of
-from axil.runs.queue import admit
+from axil.runs.queue import admit, dead
 from axil.runs.rundir import LOCK
 from axil.runs.stage import SEED
 
 if TYPE_CHECKING:
-    from axil.formats.machine import Machine
-    from axil.formats.record import Run
+    from axil.formats.record import Run, RunState
     from axil.formats.runfiles import Spec
     from axil.project import Project
     from axil.runs.rundir import RunDir
 
 POLL = 0.2
 """Seconds between two questions whether it is this run's turn."""
+
+
+class _Asked(BaseException):
+    """A signal asked the run to stop before its first command."""
+
+
+class _Stops:
+    """Signals that ask to stop: while the run waits or its work tree is made they end that, later they are noted."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.preparing = True
+
+    def tell(self, number: int) -> None:
+        """The signal `number` came."""
+        self.number = number
+        if self.preparing:
+            self.preparing = False
+            raise _Asked
 
 
 def supervise(
@@ -50,27 +71,44 @@ def supervise(
 ) -> Run:
     """Run what `folder` asks for, whose lock the caller holds, to its record in the journal; the folder is gone then.
 
-    With `queue` it waits until it is its turn; told to stop (TERM, INT, HUP) meanwhile, it is recorded as stopped.
-    The run's work tree goes when it is over, unless it was to be kept. Then the machine's `notify` command is started.
+    With `queue` it waits until it is its turn. Told to stop (TERM, INT, HUP) before its first command, it is recorded
+    as stopped; if there is no way to its first command, as failed, with the reason. The run's work tree goes when it
+    is over, unless it was to be kept. Then the machine's `notify` command is started.
     """
-    spec = folder.spec()
-    me = identity(os.getpid())
-    folder.record(Supervised(os.getpid(), me.ticks if me else 0))
-    machine = load_machine(project.root)
-    if queue:
-        gpus = _turn(project, folder, machine)
-        if gpus is None:
-            return cancel(project, folder)
-    else:
-        folder.record(Admitted(project.clock()))
-        gpus = ()
-    run = _run(project, folder, spec, gpus, on_event, progress, protect=machine.protect)
+    spec, stops = folder.spec(), _Stops()
+    machine = Machine()
+    with caught(stops.tell), beating(folder.file(LOCK)):
+        try:
+            me = identity(os.getpid())
+            folder.record(Supervised(os.getpid(), me.ticks if me else 0))
+            machine = load_machine(project.root)
+            if queue:
+                gpus = _turn(project, folder, machine)
+            else:
+                folder.record(Admitted(project.clock()))
+                gpus = ()
+            run = _run(project, folder, spec, gpus, on_event, progress, stops, protect=machine.protect)
+        except _Asked:
+            run = close(project, folder, "stopped")
+        except Exception as error:
+            if folder.state().stages:
+                raise  # The next command records what it had done.
+            run = close(project, folder, "failed", _words(error))
     if not spec.keep:
         isolated.discard(project.git, spec.root)
     folder.remove()
     if queue and machine.notify:
         _notify(project, machine.notify, run)
     return run
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for the run's record; of a mistake in axil all that helps to find it."""
+    if isinstance(error, AxilError | OSError):
+        return str(error)
+    import traceback
+
+    return "".join(traceback.format_exception(error))
 
 
 def _notify(project: Project, command: str, run: Run) -> None:
@@ -86,25 +124,25 @@ def _notify(project: Project, command: str, run: Run) -> None:
         start_detached(["/bin/sh", "-c", command], project.root, {**project.environ, **words}, sys.stderr.fileno(), [])
 
 
-def cancel(project: Project, folder: RunDir) -> Run:
-    """Record a run that never began as stopped; its folder, whose lock the caller holds, is gone then."""
-    run = record_of(folder.spec(), state="stopped", ended=project.clock())
+def close(project: Project, folder: RunDir, state: RunState, error: str = "") -> Run:
+    """Record a run that came to no command; the caller, who holds its lock, removes the folder."""
+    run = record_of(folder.spec(), state=state, ended=project.clock(), error=error)
     folder.record(Ended(run))
     project.journal.append([run], snapshots=snapshots(run))
-    folder.remove()
     return run
 
 
-def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...] | None:
-    """Wait for the run's turn: the accelerators it gets; None if it was told to stop meanwhile."""
-    stop = Event()
-    with caught(lambda number: stop.set()), beating(folder.file(LOCK)):
-        while True:
-            gpus = admit(project.runs_folder, folder, machine, project.clock())
-            if gpus is not None:
-                return gpus
-            if stop.wait(POLL):
-                return None
+def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...]:
+    """Wait for the run's turn: the accelerators it gets."""
+    while True:
+        if dead(project.runs_folder):
+            # Its commands may go on, and are ended before its place is taken.
+            with suppress(AxilError):
+                adopt(project)
+        gpus = admit(project.runs_folder, folder, machine, project.clock())
+        if gpus is not None:
+            return gpus
+        time.sleep(POLL)
 
 
 def _run(
@@ -114,10 +152,11 @@ def _run(
     gpus: Iterable[str],
     on_event: OnEvent,
     progress: Progress,
+    stops: _Stops,
     *,
     protect: bool,
 ) -> Run:
-    isolated.make(project.git, spec.root, spec.source, spec.commit, spec.snapshot)
+    isolated.make(project.git, spec)
     environ = dict(project.environ)
     if spec.gpus:
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
@@ -149,10 +188,13 @@ def _run(
         fetch,
     )
     plan = chosen.plan_all(spec.targets)
+    stops.preparing = False
+    shared = (copies.root,) if protect else ()
     try:
-        carry_out(handles, folder, spec, plan, outputs, protect=(copies.root,) if protect else (), jobs=spec.jobs)
+        carry_out(handles, folder, spec, plan, outputs, protect=shared, jobs=spec.jobs, asked=lambda: stops.number)
     finally:
         inner.index.close()
+        copies.release()
     run = folder.state().run
     assert run is not None
     return run

@@ -126,10 +126,30 @@ def add_live(parser: argparse.ArgumentParser, help: str, name: str = "runs", **o
     completing(parser.add_argument(name, metavar="RUN", help=help, **options), "live runs")
 
 
+def span(text: str) -> float:
+    """A length of time on the command line, in seconds."""
+    import argparse
+
+    from axil.formats.span import parse_span
+
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def natural(text: str) -> int:
     """An argument that is a whole number above zero."""
     value = int(text)
     if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def count(text: str) -> int:
+    """An argument that is a whole number, zero included."""
+    value = int(text)
+    if value < 0:
         raise ValueError(text)
     return value
 

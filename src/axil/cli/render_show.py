@@ -40,6 +40,8 @@ def render_run(face: Face, view: RunView) -> None:
     face.line(style.dim("  " + safe(", ".join(facts))))
     if run.usage:
         face.line(style.dim("  " + _usage(run.usage)))
+    for line in run.error.splitlines():
+        face.line(style.red("  " + safe(line)))
     _stages(face, run)
     _metrics(face, view)
     _params(face, run)
@@ -94,6 +96,8 @@ def _stage_row(face: Face, stage: StageRecord) -> list[Cell]:
     reason = stage.reason
     if stage.source and stage.state == "cached":
         reason = f"result of run {short(stage.source)}" + (f": {reason}" if reason else "")
+    if stage.tries > 1:
+        reason = f"attempt {stage.tries}" + (f"; {reason}" if reason else "")
     if stage.exit_code:
         reason = f"exit code {stage.exit_code}" + (f"; {reason}" if reason else "")
     seconds = stage.state if stage.state in ("cached", "current", "skipped") else duration(stage.seconds)

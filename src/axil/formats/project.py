@@ -15,6 +15,7 @@ from axil.errors import BadInput
 FILE = "axil.toml"
 CACHE_KIND = "project-3"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
+MOST_RETRIES, MOST_GPUS = 1000, 1024
 LINKS = ("auto", "copy", "reflink", "hardlink")
 RESERVED = frozenset({".git", ".axil"})
 _STAGE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}"
@@ -41,6 +42,12 @@ class Stage(NamedTuple):
     env: tuple[str, ...] = ()
     """Names of environment variables whose values count as inputs."""
     always: bool = False
+    timeout: float = 0.0
+    """Seconds after which the command is ended and the stage has failed; 0: it may take as long as it likes."""
+    retry: int = 0
+    """How many times a failed command is started again."""
+    gpus: int = 0
+    """Accelerators the command needs."""
     line: int = 0
     """Line of `[stages.NAME]` in axil.toml, 0 if not known."""
 
@@ -81,7 +88,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "experiments": ("names",),
     "store": ("link",),
     "env": ("strict",),
-    "stages": ("cmd", "deps", "params", *MADE, "keep", "cwd", "env", "always"),
+    "stages": ("cmd", "deps", "params", *MADE, "keep", "cwd", "env", "always", "timeout", "retry", "resources"),
     "remotes": (),  # any name; formats/remotes.py
 }
 
@@ -154,36 +161,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(f'`{other}`' for other in close)}?" if close else ""
 
 
-def add_stage(text: str, stage: Stage, source: str = FILE) -> str:
-    """`text` with the table [stages.NAME] added, or replaced if it is there; everything else stays as it was.
-
-    Raises `BadInput` if `text` or the result is not a valid project file.
-    """
-    import tomlkit
-
-    parse(text, source)
-    document = tomlkit.parse(text)
-    table = tomlkit.table()
-    for key, value in written(stage).items():
-        table.add(key, value)
-    stages = document.get("stages")
-    if stages is None:
-        stages = tomlkit.table(is_super_table=True)
-        stages.add(stage.name, table)
-        document.add("stages", stages)
-    else:
-        stages[stage.name] = table
-    new = tomlkit.dumps(document)
-    parsed = parse(new, source)
-    if parsed.stages[stage.name]._replace(line=0) != stage._replace(line=0):
-        raise BadInput(
-            f"cannot add stage {stage.name} to {source}",
-            "its tables are written in a way that cannot be edited safely",
-            f"add [stages.{stage.name}] by hand",
-        )
-    return new
-
-
 def written(stage: Stage) -> dict[str, Any]:
     """The keys of `stage` that are not defaults, in the order of the documentation."""
     values: dict[str, Any] = {"cmd": stage.cmd}
@@ -198,6 +175,14 @@ def written(stage: Stage) -> dict[str, Any]:
         values["env"] = list(stage.env)
     if stage.always:
         values["always"] = True
+    if stage.timeout:
+        from axil.formats.span import written_span
+
+        values["timeout"] = written_span(stage.timeout)
+    if stage.retry:
+        values["retry"] = stage.retry
+    if stage.gpus:
+        values["resources"] = {"gpus": stage.gpus}
     return values
 
 
@@ -265,6 +250,9 @@ class Reader:
             cwd="" if cwd in ("", ".", "./") else self.path((*where, "cwd"), cwd),
             env=self.env_names((*where, "env"), value.get("env", [])),
             always=self.flag((*where, "always"), value.get("always", False)),
+            timeout=self.span((*where, "timeout"), value.get("timeout")),
+            retry=self.number((*where, "retry"), value.get("retry", 0), MOST_RETRIES),
+            gpus=self.resources((*where, "resources"), value.get("resources", {})),
             line=self.line(where),
             **made,
         )
@@ -288,6 +276,26 @@ class Reader:
             if path not in made:
                 raise self.bad(where, f"{path} is not an output of this stage", suggest(path, made))
         return paths
+
+    def resources(self, where: tuple[str, ...], value: Any) -> int:
+        self.table(where, value, "a table like { gpus = 1 }")
+        self.known(where, value, ("gpus",))
+        return self.number((*where, "gpus"), value.get("gpus", 0), MOST_GPUS)
+
+    def span(self, where: tuple[str, ...], value: Any) -> float:
+        if value is None:
+            return 0.0
+        from axil.formats.span import parse_span
+
+        try:
+            return parse_span(value)
+        except ValueError as error:
+            raise self.bad(where, str(error)) from None
+
+    def number(self, where: tuple[str, ...], value: Any, most: int) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self.bad(where, f"it must be a whole number from 0 to {most}, not {value!r}")
+        return value
 
     def env_names(self, where: tuple[str, ...], value: Any) -> tuple[str, ...]:
         import re

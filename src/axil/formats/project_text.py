@@ -1,4 +1,4 @@
-"""A whole new axil.toml as text, for what makes one (docs/formats/axil-toml.md)."""
+"""axil.toml as text: a whole new one, or one with a stage more (docs/formats/axil-toml.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from axil.base.light import Any
 from axil.errors import BadInput
-from axil.formats.project import FILE, ProjectFile, parse, written
+from axil.formats.project import FILE, ProjectFile, Stage, parse, written
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -32,6 +32,36 @@ def render(file: ProjectFile, comments: Mapping[str, Iterable[str]] | None = Non
     if read._replace(stages=stages) != file._replace(stages={n: s._replace(line=0) for n, s in file.stages.items()}):
         raise BadInput(f"{FILE} would not say what it should", "a name or path in it cannot be written")
     return text
+
+
+def add_stage(text: str, stage: Stage, source: str = FILE) -> str:
+    """`text` with the table [stages.NAME] added, or replaced if it is there; everything else stays as it was.
+
+    Raises `BadInput` if `text` or the result is not a valid project file.
+    """
+    import tomlkit
+
+    parse(text, source)
+    document = tomlkit.parse(text)
+    table = tomlkit.table()
+    for key, value in written(stage).items():
+        table.add(key, value)
+    stages = document.get("stages")
+    if stages is None:
+        stages = tomlkit.table(is_super_table=True)
+        stages.add(stage.name, table)
+        document.add("stages", stages)
+    else:
+        stages[stage.name] = table
+    new = tomlkit.dumps(document)
+    parsed = parse(new, source)
+    if parsed.stages[stage.name]._replace(line=0) != stage._replace(line=0):
+        raise BadInput(
+            f"cannot add stage {stage.name} to {source}",
+            "its tables are written in a way that cannot be edited safely",
+            f"add [stages.{stage.name}] by hand",
+        )
+    return new
 
 
 def _comments(lines: Iterable[str]) -> list[str]:

@@ -61,6 +61,8 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Oid of the log."""
     tail: str = ""
     """The log's last lines, for a failed stage."""
+    tries: int = 1
+    """How many times the command was started; the rest is about the last time."""
 
 
 class Series(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,6 +136,8 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     usage: dict[str, float] = {}
     """That in short: `cpu` (mean, in cores), `memory` (peak, bytes), `gpu` (mean, 1 is all of one)."""
     environment: Environment = Environment()
+    error: str = ""
+    """Why it did not come to its end, if no stage says so: what axil itself had to say."""
     group: str = ""
     """The replicates it is one of: the id of their `Sweep`."""
     seed: int | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from axil.base.hashing import Oid
 from axil.base.locks import FileLock
@@ -18,7 +18,7 @@ from axil.formats.pointer import Pointer
 from axil.formats.tree import EXEC, LINK, Entry
 from axil.store import Store
 
-_MAKING = ".new-"
+_MAKING, _LOCK = ".new", ".lock"
 _PATIENCE = 24 * 3600.0
 
 
@@ -29,6 +29,7 @@ class Checkouts:
         self.root = root
         self._folder = os.path.join(root, boot()[:8] or "boot")
         self._store = Store(store.root, link="hardlink", clock=store.clock)
+        self._used: dict[str, FileLock] = {}
 
     def provide(self, pointer: Pointer, progress: Progress = SILENT) -> str:
         """The absolute path of a read-only copy of `pointer`'s content; made if there is none yet.
@@ -36,16 +37,30 @@ class Checkouts:
         Raises `NotFound` or `Damaged` if the store does not have all of it.
         """
         path = os.path.join(self._folder, pointer.oid.hex() + ("x" if pointer.executable else ""))
-        if os.path.lexists(path):
+        if path in self._used:
             return path
         os.makedirs(self._folder, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=_PATIENCE, what="a copy of data for runs"):
+        while True:
             if not os.path.lexists(path):
-                self._make(pointer, path, progress)
-        return path
+                with _lock(path):
+                    if not os.path.lexists(path):
+                        self._make(pointer, path, progress)
+            # Held until the run is over, so that nobody takes the copy away.
+            lock = _lock(path, shared=True)
+            lock.acquire()
+            if os.path.lexists(path):
+                self._used[path] = lock
+                return path
+            lock.release()
+
+    def release(self) -> None:
+        """The run is over: its copies may be taken away."""
+        while self._used:
+            self._used.popitem()[1].release()
 
     def _make(self, pointer: Pointer, path: str, progress: Progress) -> None:
-        temporary = os.path.join(self._folder, f"{_MAKING}{os.urandom(6).hex()}")
+        temporary = path + _MAKING
+        remove(temporary)
         entry = root_entry(os.path.basename(temporary), pointer)
         assert entry is not None
         try:
@@ -73,18 +88,55 @@ class Checkouts:
             for inner in self._store.entries(entry.oid):
                 yield from self._walk(inner, os.path.join(full, os.fsdecode(inner.name)))
 
-    def unused(self, used: Iterable[Oid]) -> list[str]:
-        """The copies, and what was left half made, that none of the contents `used` needs."""
-        keep = {oid.hex() for oid in used}
+    def unused(self, needed: Container[Oid], *, alone: bool) -> list[str]:
+        """The copies, whole or half made, of contents that nobody needs and no run uses now.
+
+        Those of earlier boots too, if this machine is `alone`: another one has another boot.
+        """
         found: list[str] = []
         with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(self.root):
+            for name in sorted(os.listdir(self.root)):
                 folder = os.path.join(self.root, name)
                 if folder != self._folder:
-                    found.append(folder)
+                    found += [folder] if alone else []
                     continue
-                found += [os.path.join(folder, one) for one in os.listdir(folder) if one[:64] not in keep]
-        return found
+                names = sorted(one for one in os.listdir(folder) if not one.endswith(_LOCK))
+                found += [os.path.join(folder, one) for one in names if not _needed(one, needed)]
+        return [path for path in found if os.path.dirname(path) == self.root or _free(path)]
+
+    def discard(self, path: str) -> bool:
+        """Remove one of the `unused`, unless somebody has begun to use it; says whether it is gone."""
+        if os.path.dirname(path) == self.root:
+            remove(path)
+            return True
+        lock = _lock(path.removesuffix(_MAKING))
+        if not lock.try_acquire():
+            return False
+        try:
+            remove(path)
+        finally:
+            lock.release()
+        return True
+
+
+def _lock(path: str, *, shared: bool = False) -> FileLock:
+    """What whoever makes the copy at `path` holds alone, and all who use it together. Its file is never removed."""
+    return FileLock(path + _LOCK, shared=shared, timeout=_PATIENCE, what="a copy of data for runs")
+
+
+def _free(path: str) -> bool:
+    lock = _lock(path.removesuffix(_MAKING))
+    free = lock.try_acquire()
+    lock.release()
+    return free
+
+
+def _needed(name: str, needed: Container[Oid]) -> bool:
+    """Whether the file called `name` is a copy of something in `needed`."""
+    try:
+        return not name.endswith(_MAKING) and bytes.fromhex(name[:64]) in needed
+    except ValueError:
+        return False
 
 
 def _protect(files: Iterable[str], folders: Iterable[str]) -> None:

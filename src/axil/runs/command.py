@@ -58,11 +58,14 @@ class Command:
         inbox: Inbox,
         protect: Sequence[str] = (),
     ) -> None:
-        """Start it; it cannot change the folders `protect`. Raises `OSError` if it cannot be started."""
+        """Start it; it cannot change the folders `protect`. What is in the log stays, output follows it.
+
+        Raises `OSError` if it cannot be started.
+        """
         self.stage = stage
         self._env = env
         self._inbox = inbox
-        self._log = os.open(log, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._log = os.open(log, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             self._pipe, end = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
             try:

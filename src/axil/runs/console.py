@@ -21,13 +21,12 @@ class Line(NamedTuple):
 
 
 class Console:
-    """Writes the output of one command to the descriptor `fd` (a fresh file) and tells the lines it sees."""
+    """Writes the output of one command to the descriptor `fd`, after what is there, and tells the lines it sees."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._kept = 0
+        self._kept = self._written = os.fstat(fd).st_size
         """Bytes of the file that no longer change."""
-        self._written = 0
         self._current = b""
         self._returned = False
         self._midline = False

@@ -101,10 +101,12 @@ def carry_out(
     protect: Sequence[str] = (),
     jobs: int = 1,
     grace: float = 10.0,
+    asked: Callable[[], int] = lambda: 0,
 ) -> Outcome:
     """Carry out `plan` in the run directory `folder` to the run's record in the journal; the caller removes the folder.
 
-    Commands cannot change the folders `protect`, where the kernel can enforce that. See `execute`.
+    Commands cannot change the folders `protect`, where the kernel can enforce that. `asked` is the signal by which a
+    stop was asked for before this could catch it, 0 if none was. See `execute`.
     """
     from axil.formats.runfiles import Ended
     from axil.runs import environment
@@ -125,11 +127,14 @@ def carry_out(
         planner.root,
         tuple(protect),
         frozenset(one.name for one in seedless if not stages.seeded(one, spec.seed_key)),
+        spec.source,
     )
     clock, fetch = handles.clock, handles.fetch
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
     with caught(lambda number: scheduler.inbox.put(StopAsked(number))), beating(folder.file(LOCK)):
+        if number := asked():
+            scheduler.inbox.put(StopAsked(number))
         with Sampler(folder.file(SYSTEM), planner.root, clock):
             scheduler.run()
         run = conclude(

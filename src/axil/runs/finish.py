@@ -29,6 +29,7 @@ def conclude(
     summary: Summary,
     environment: Environment,
     ended: float,
+    error: str = "",
 ) -> Run:
     """The run's record. Its logs, series and artifacts are stored, durably, when this returns."""
     from axil.base.structs import msgspec
@@ -50,6 +51,7 @@ def conclude(
         usage=usage(folder.file(SYSTEM)),
         environment=environment,
         params={**spec.params, **_logged(folder)},
+        error=error,
     )
 
 

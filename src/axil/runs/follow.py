@@ -75,7 +75,8 @@ class _Follower:
             record = event.record
             if record.state == "lost":
                 yield StageStarted(record.name, record.reason, record.cmd, record.started)
-                self._logs[record.name] = _Growing(self._folder.log(record.name), self._tail)
+                # Started again it writes on in the same log.
+                self._logs.setdefault(record.name, _Growing(self._folder.log(record.name), self._tail))
             else:
                 yield from self._lines(record.name)
                 if record.name in self._logs:

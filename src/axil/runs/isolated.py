@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 
+from axil.base.light import TYPE_CHECKING
 from axil.base.progress import SILENT, Progress
 from axil.data.index import WorkTreeIndex
 from axil.data.materialise import Target, materialise
@@ -22,9 +23,14 @@ from axil.runs.checkouts import Checkouts, remove
 from axil.runs.outputs import Outputs, SavedPath
 from axil.store import Store
 
+if TYPE_CHECKING:
+    from axil.formats.runfiles import Spec
+
 FOLDER = ".axil"
 """In the project, ignored by git: work trees of runs and copies of data. It may be deleted while no run goes on."""
 RUNS, DATA = "runs", "data"
+KEPT = ".kept"
+"""Ending of the empty file beside a work tree that stays when its run is over."""
 _BORROWED = ("axil.local.toml", ".venv", "venv")
 """What git ignores and a command may need all the same: linked to the user's own."""
 
@@ -39,14 +45,18 @@ def folder_of(project: str, *names: str) -> str:
     return os.path.join(top, *names)
 
 
-def make(git: Git, path: str, source: str, commit: str, snapshot: str) -> None:
-    """Make the work tree of a run at `path`, from the git tree `snapshot`; `source` is the user's own work tree."""
+def make(git: Git, spec: Spec) -> None:
+    """Make the work tree of the run `spec` from its snapshot; one that is to be kept is marked before."""
+    path = spec.root
     remove(path)
     forget_worktree(git, path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    add_worktree(git, path, commit, snapshot)
+    if spec.keep:
+        with open(path + KEPT, "wb"):
+            pass
+    add_worktree(git, path, spec.commit, spec.snapshot)
     for name in _BORROWED:
-        theirs, here = os.path.join(source, name), os.path.join(path, name)
+        theirs, here = os.path.join(spec.source, name), os.path.join(path, name)
         if os.path.lexists(theirs) and not os.path.lexists(here):
             os.symlink(theirs, here)
 
@@ -55,6 +65,21 @@ def discard(git: Git, path: str) -> None:
     """Take a run's work tree away; nothing happens if it is gone already."""
     remove(path)
     forget_worktree(git, path)
+
+
+def leftovers(project: str) -> list[str]:
+    """Work trees of runs below `project`, and marks of kept ones that are gone; kept work trees are left out.
+
+    Ask before looking which runs go on: a run is in sight before its work tree is.
+    """
+    top = os.path.join(project, FOLDER, RUNS)
+    try:
+        names = set(os.listdir(top))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    stale = {name for name in names if name.endswith(KEPT) and name.removesuffix(KEPT) not in names}
+    trees = {name for name in names if not name.endswith(KEPT) and name + KEPT not in names}
+    return [os.path.join(top, name) for name in sorted(trees | stale)]
 
 
 class Isolated(Outputs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from axil.base.clock import Clock
@@ -13,7 +13,7 @@ from axil.runs import rundir
 from axil.runs.heart import heard
 
 if TYPE_CHECKING:
-    from axil.formats.record import Run, StageRecord
+    from axil.formats.record import Output, Run, StageRecord
     from axil.formats.runfiles import Spec, Started, State
     from axil.journal.journal import Journal
     from axil.runs.environment import Cache
@@ -86,13 +86,15 @@ def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache
     from axil.runs import environment
     from axil.runs.finish import conclude
     from axil.runs.series import SeriesFile
+    from axil.runs.stage import tail_of
     from axil.runs.traces import Traces
 
     series = SeriesFile(folder.file(rundir.SERIES))
     summary = series.finish()
     traces = Traces(folder.file(rundir.TRACE))
     traces.collect()
-    stages = [_last_words(folder, stage, series) for stage in state.stages.values()]
+    partial = _partial(folder, spec, state, store) if spec.source else {}
+    stages = [_last_words(folder, stage, series, partial) for stage in state.stages.values()]
     return conclude(
         folder,
         spec,
@@ -102,10 +104,35 @@ def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache
         summary=summary,
         environment=environment.record(spec.root, traces.all, cache),
         ended=_last_sign(folder),
+        error=tail_of(folder.file(rundir.SUPERVISOR)),
     )
 
 
-def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile) -> StageRecord:
+def _partial(folder: RunDir, spec: Spec, state: State, store: Store) -> dict[str, dict[str, Output]]:
+    """What the stages that were cut off have made so far, saved from the run's own work tree, which goes."""
+    from axil.data.index import WorkTreeIndex
+    from axil.formats.project import FILE, parse
+    from axil.runs.outputs import Outputs
+    from axil.runs.stage import output
+
+    found: dict[str, dict[str, Output]] = {}
+    with suppress(OSError, ValueError, AxilError), open(os.path.join(spec.root, FILE), encoding="utf-8") as file:
+        stages = parse(file.read()).stages
+        index = WorkTreeIndex(folder.file("partial.db"))
+        try:
+            outputs = Outputs(spec.root, index, store)
+            for name, record in state.stages.items():
+                if record.state == "lost" and name in stages:
+                    made = outputs.collect_partial(stages[name])
+                    found[name] = {path: output(pointer) for path, pointer in made.items()}
+        finally:
+            index.close()
+    return found
+
+
+def _last_words(
+    folder: RunDir, stage: StageRecord, series: SeriesFile, partial: Mapping[str, dict[str, Output]]
+) -> StageRecord:
     """The record of a stage; of one that was cut off, with what it had logged."""
     from axil.base.structs import msgspec
     from axil.runs.stage import tail_of
@@ -114,6 +141,7 @@ def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile) -> Stage
         return stage
     return msgspec.structs.replace(
         stage,
+        outs=partial.get(stage.name, {}),
         tail=tail_of(folder.log(stage.name)),
         metrics=series.summary.final(stage.name),
         seconds=max(0.0, _last_sign(folder) - stage.started),

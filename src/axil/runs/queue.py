@@ -53,6 +53,11 @@ def places(runs: str) -> list[Place]:
     return sorted(found, key=lambda place: (place.waiting, place.rank, place.id))
 
 
+def dead(runs: str) -> bool:
+    """Whether a detached run had begun and lost its supervisor."""
+    return any(not place.waiting and not place.alive for place in places(runs))
+
+
 def accelerators() -> tuple[str, ...]:
     """The accelerators of this machine, by number, as far as device files tell (NVIDIA's do)."""
     try:

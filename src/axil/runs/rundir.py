@@ -31,6 +31,8 @@ SPEC, STATE, LOCK, PARAMS, READ, SERIES, LOGGED, SYSTEM, LOGS, TRACE, ARTIFACTS 
     "trace",
     "artifacts",
 )
+SUPERVISOR = "supervisor.log"
+"""What the supervisor of a detached run had to say, tracebacks included."""
 _NEW, _GONE = ".new-", ".gone-"
 _ABANDONED_SECONDS = 3600.0
 

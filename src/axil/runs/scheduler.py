@@ -16,13 +16,16 @@ from axil.errors import AxilError
 from axil.formats.pointer import Pointer
 from axil.formats.project import Stage
 from axil.formats.runfiles import Staged, Started
+from axil.formats.span import written_span
 from axil.pipeline.graph import covering
 from axil.pipeline.keys import StageInputs
 from axil.pipeline.planner import GOOD, Decision, Planner
 from axil.pipeline.reads import tidied
+from axil.runs import limits
 from axil.runs import stage as stages
 from axil.runs.command import Command, Exited, Inbox, Output
 from axil.runs.events import OnEvent, StageFinished, StageLine, StageStarted, Stopping
+from axil.runs.limits import Limits
 from axil.runs.outputs import Outputs, SavedPath
 from axil.runs.rundir import READ, SERIES, RunDir
 from axil.runs.series import SeriesFile
@@ -89,6 +92,9 @@ class Scheduler:
         self._tell = on_event
         self._fetch = fetch
         self._stop = _Stop()
+        self._limits = Limits(grace)
+        self._tries: dict[str, int] = {}
+        """Stage -> how many times its command was started."""
 
     @property
     def stopped(self) -> bool:
@@ -170,21 +176,25 @@ class Scheduler:
 
     def _start(self, decision: Decision, started: float) -> None:
         name, stage = decision.stage, self._stage(decision.stage)
-        record = stages.running(stage, decision, started)
+        attempt = self._tries[name] = self._tries.get(name, 0) + 1
+        record = stages.running(stage, decision, started, attempt)
         if decision.inputs is None:
             raise AssertionError(f"{name}: to run, but its inputs are not known")
         self._fresh = False
-        self._tell(StageStarted(name, decision.reason, stage.cmd, started))
+        reason = decision.reason if attempt == 1 else f"attempt {attempt} of {stage.retry + 1}"
+        self._tell(StageStarted(name, reason, stage.cmd, started))
         watch = None
         try:
-            self.saved += self._outputs.clear(stage)
+            saved = self._outputs.clear(stage)
+            if attempt == 1:  # Later it is what the attempt before has left.
+                self.saved += saved
             watch = self._watch(stage)
             self._folder.record(Staged(record))
             command = Command(
                 name,
                 stage.cmd,
                 os.path.join(self._planner.root, stage.cwd),
-                stages.environment(self._planner.environ, self._names, name),
+                stages.environment(self._planner.environ, self._names, name, attempt),
                 self._folder.log(name),
                 self.inbox,
                 self._names.protect,
@@ -195,6 +205,7 @@ class Scheduler:
             self._refuse(record, error)
             return
         self._running[name] = _Running(command, record, decision.inputs, decision.seen, watch)
+        self._limits.begin(name, stage.timeout)
         self._folder.record(Started(name, *command.identity))
 
     def _watch(self, stage: Stage) -> Watch | None:
@@ -215,23 +226,33 @@ class Scheduler:
     # -- what arrives ----------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        item = self._stop.next(self.inbox)
+        item = self._stop.next(self.inbox, self._limits.next())
         if isinstance(item, Output):
             for text, done in item.lines:
                 self._tell(StageLine(item.stage, text, done))
         elif isinstance(item, Exited):
-            self._end(self._running[item.stage], item)
-            self._running.pop(item.stage).command.join()
-        else:
+            one = self._running.pop(item.stage)
+            one.command.join()
+            self._end(one, item)
+            return
+        for name, number in self._limits.take():
+            self._running[name].command.signal(number)
+        if isinstance(item, StopAsked) or self._stop.due:
             now = self._stop.escalate(item, self._grace, [one.command for one in self._running.values()])
             self._tell(Stopping(now))
 
     def _end(self, one: _Running, exited: Exited) -> None:
         """A command is over: save what it made, and write down what became of it."""
         name, stage, ended = exited.stage, self._stage(exited.stage), self._clock()
-        good = exited.code == 0
+        late = self._limits.end(name)
+        code = limits.EXIT_CODE if late else exited.code
+        good = code == 0
         if exited.trouble:
             self._note(name, exited.trouble)
+        if late:
+            self._note(name, f"it took longer than {written_span(stage.timeout)} (its timeout) and was ended")
+        for problem in one.watch.finish() if one.watch is not None else ():
+            self._note(name, problem)
         inputs, seen, read = one.inputs, list(one.seen), one.record.read
         outs: dict[str, Pointer] = {}
         try:
@@ -243,27 +264,34 @@ class Scheduler:
         except AxilError as error:
             good = False
             self._note(name, str(error))
+        if not good and not self.stopped and self._tries[name] <= stage.retry:
+            self._again(name, code)
+            return
         if not good:
             outs = self._outputs.collect_partial(stage)
         metrics, problems = stages.metrics_of(stage, self._planner.root)
-        if one.watch is not None:
-            problems += one.watch.finish()
         for problem in problems:
             self._note(name, problem)
         self._done(
             stages.finished(
                 one.record,
-                "succeeded" if good else "stopped" if self.stopped and exited.code else "failed",
+                "succeeded" if good else "stopped" if self.stopped and code and not late else "failed",
                 inputs=inputs,
                 seen=seen,
                 read=read,
                 outs=outs,
                 metrics={**self.series.catch_up().final(name), **metrics},
                 ended=ended,
-                exit_code=exited.code,
+                exit_code=code,
                 tail="" if good else stages.tail_of(self._folder.log(name)),
             )
         )
+
+    def _again(self, name: str, code: int) -> None:
+        """Let a stage that failed begin once more: its inputs are looked at again, its log goes on."""
+        count = f"attempt {self._tries[name]} of {self._stage(name).retry + 1}"
+        self._note(name, f"{count} failed (exit code {code}): again" if code else f"{count} failed: again")
+        self._pending.insert(0, name)
 
     def _with_seen(self, one: _Running) -> tuple[StageInputs, list[str]]:
         """The stage's inputs completed by the modules its processes loaded that nobody could have foreseen."""
@@ -316,14 +344,20 @@ class _Stop:
         self._steps: list[tuple[float, int]] = []
         """(moment, signal) to send next if commands are still running."""
 
-    def next(self, inbox: Inbox) -> object:
-        """The next thing that happens: an item of the inbox, or the moment to send a stronger signal."""
+    @property
+    def due(self) -> bool:
+        """Whether it is the moment to send a stronger signal."""
+        return bool(self._steps) and self._steps[0][0] <= time.monotonic()
+
+    def next(self, inbox: Inbox, limit: float | None) -> object:
+        """The next item of the inbox; None at the moment `limit`, or when a stronger signal is to be sent."""
         from queue import Empty
 
-        if not self._steps:
+        moments = [moment for moment, _ in self._steps[:1]] + ([] if limit is None else [limit])
+        if not moments:
             return inbox.get()
         try:
-            return inbox.get(timeout=max(0.0, self._steps[0][0] - time.monotonic()))
+            return inbox.get(timeout=max(0.0, min(moments) - time.monotonic()))
         except Empty:
             return None
 

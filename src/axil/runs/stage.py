@@ -35,20 +35,24 @@ class Names(NamedTuple):
     """Folders it must not change, where the kernel can enforce that."""
     seedless: frozenset[str] = frozenset()
     """Stages that the run's seed is no input of: they do not learn it, so their results are the same for all seeds."""
+    source: str = ""
+    """Of an isolated run: the work tree it was asked for in."""
 
 
-def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[str, str]:
+def environment(environ: Mapping[str, str], names: Names, stage: str, attempt: int = 1) -> dict[str, str]:
     """The environment of a stage's command: the caller's, and what connects the command to its run."""
     if stage in names.seedless:
         environ = {name: value for name, value in environ.items() if name != SEED}
+    source = {"AXIL_SOURCE": names.source} if names.source else {}
     return {
         **environ,
         "AXIL_RUN_DIR": names.folder,
         "AXIL_RUN": names.run,
         "AXIL_EXPERIMENT": names.experiment,
         "AXIL_STAGE": stage,
-        "AXIL_ATTEMPT": "1",
+        "AXIL_ATTEMPT": str(attempt),
         "AXIL_ROOT": names.root,
+        **source,
         # Without it Python keeps lines back when its output is no terminal, and live output would come in lumps.
         "PYTHONUNBUFFERED": environ.get("PYTHONUNBUFFERED") or "1",
         "PYTHONPATH": python_path(environ),
@@ -100,7 +104,7 @@ def _hit(decision: Decision) -> StageRow:
     return decision.hit
 
 
-def running(stage: Stage, decision: Decision, started: float) -> StageRecord:
+def running(stage: Stage, decision: Decision, started: float, tries: int = 1) -> StageRecord:
     """The record of a stage that starts now; its state is `lost`, which is true unless something else follows."""
     return _record(
         stage,
@@ -111,6 +115,7 @@ def running(stage: Stage, decision: Decision, started: float) -> StageRecord:
         seen=list(decision.seen),
         read=list(decision.read),
         started=started,
+        tries=tries,
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from axil.errors import BadInput
 from axil.formats import toml_lines
-from axil.formats.project import ProjectFile, Stage, add_stage, check_path, dump, load, parse
+from axil.formats.project import ProjectFile, Stage, check_path, dump, load, parse
+from axil.formats.project_text import add_stage
 
 FULL = """\
 [project]
@@ -211,3 +212,29 @@ def test_lines_are_found_in_every_way_of_writing_a_key():
         ("spaced", "name", "k"): 13,
         ("spaced", "name", "z"): 15,
     }
+
+
+def test_limits_of_a_stage():
+    stage = parse('[stages.a]\ncmd = "x"\ntimeout = "1h 30m"\nretry = 2\nresources = { gpus = 3 }\n').stages["a"]
+    assert (stage.timeout, stage.retry, stage.gpus) == (5400.0, 2, 3)
+    assert load(dump(ProjectFile(stages={"a": stage}))).stages["a"] == stage
+    assert parse(add_stage("", stage)).stages["a"]._replace(line=0) == stage._replace(line=0)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("timeout = 0", "more than 0"),
+        ('timeout = "soon"', "no length of time"),
+        ("timeout = true", "length of time"),
+        ("retry = -1", "whole number"),
+        ("retry = true", "whole number"),
+        ("resources = 1", "a table like"),
+        ("resources = { cpus = 1 }", "unknown key `cpus`"),
+        ('resources = { gpus = "one" }', "whole number"),
+    ],
+)
+def test_wrong_limits(line, why):
+    with pytest.raises(BadInput, match=r"line 3") as caught:
+        parse(f'[stages.a]\ncmd = "x"\n{line}\n')
+    assert why in str(caught.value)

@@ -93,7 +93,7 @@ def test_the_local_file_may_hold_secrets_and_need_not_say_where():
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ('[project]\nname = "x"', "axil.local.toml line 1: `project`", "may have: remotes"),
+        ('[project]\nname = "x"', "axil.local.toml line 1: `project`", "may have: machine, remotes"),
         ('[remote.origin]\nurl = "x"', "line 1: `remote`", "did you mean `remotes`"),
         ('[remotes.o]\nsecret_key = "hush"', "line 2: `remotes.o.secret_key`", "did you mean"),
         ("[remotes.o]\ntoken = 77", "line 2: `remotes.o.token`", "must be a string"),

@@ -88,7 +88,9 @@ class Bench:
     ) -> Outcome:
         self.events = []
         git = Git(str(self.root))
-        request = Request(new_id(system_clock), "Ada <ada@example.org>", "host", "main", "", message, targets)
+        request = Request(
+            new_id(system_clock), "Ada <ada@example.org>", os.uname().nodename, "main", "", message, targets
+        )
         handles = self.handles(on_event, force)
         return execute(handles, request, snapshot=lambda: lambda: snapshot_tree(git, head(git)).tree, **options)
 

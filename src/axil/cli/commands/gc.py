@@ -63,6 +63,11 @@ def render(face: Face, value: Collection, dry_run: bool) -> None:
         face.line(f"{fmt.count(value.objects, 'object')}, {fmt.size(value.bytes)} {goes}")
     else:
         face.line("everything in the store is needed")
+    verb = "would be removed" if dry_run else "removed"
+    for path in value.leftovers.work_trees:
+        face.line(face.style.dim(safe(f"work tree of a run that is over, {verb}: {path}")))
+    if value.leftovers.copies:
+        face.line(f"{fmt.count(len(value.leftovers.copies), 'copy', 'copies')} of data for runs {verb}")
     if value.emptied:
         face.line(f"old trash: {fmt.size(value.emptied)} {'would be' if dry_run else 'was'} deleted")
     if value.young:

@@ -19,6 +19,7 @@ from axil.cli.options import (
     add_message,
     add_set,
     add_stages,
+    count,
     natural,
 )
 from axil.cli.style import safe
@@ -61,7 +62,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--isolated", action="store_true", help="run in a work tree of its own, and wait for it")
     parser.add_argument("--keep", action="store_true", help="leave that work tree when the run is over")
-    parser.add_argument("--gpus", metavar="N", type=natural, default=0, help="accelerators the run has for itself")
+    parser.add_argument(
+        "--gpus", metavar="N", type=count, help="accelerators it has for itself (default: as its stages say)"
+    )
     add_json(parser)
 
 
@@ -81,6 +84,7 @@ def _load() -> None:
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
+    _check(args)
     project = face.project(_load)
     if args.dry_run:
         from axil.actions.run import plan
@@ -126,6 +130,22 @@ def _replicates(args: argparse.Namespace, face: Face) -> int:
     )
     jobs = args.jobs if args.jobs > 1 else 0
     return carry_on(project, face, begun, How(jobs, host=os.uname().nodename), detach=args.detach)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises `UsageError` for options that mean nothing together."""
+    from axil.errors import UsageError
+
+    if args.keep and not (args.detach or args.isolated):
+        raise UsageError(
+            "axil run: --keep is about the work tree of an isolated run",
+            "without -d or --isolated it runs in yours",
+            "add -d or --isolated",
+        )
+    if args.gpus is not None and not args.detach:
+        raise UsageError(
+            "axil run: --gpus goes with -d", "only detached runs wait for accelerators", "add -d, or leave it out"
+        )
 
 
 def _isolated(args: argparse.Namespace, face: Face) -> int:
@@ -192,6 +212,8 @@ def summary(face: Face, run: Run) -> None:
     seconds = fmt.duration(run.ended - run.time)
     metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in list(run.metrics.items())[:6])
     face.line(f"run {short(run.id)} {style.state(run.state, word=True)} in {seconds}  {metrics}".rstrip())
+    if run.error:
+        face.warn(safe(run.error.splitlines()[-1]))
     for record in run.stages:
         if record.state == "failed":
             face.hint(f"what it printed: axil logs {short(run.id)} {record.name}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from axil.base.light import TYPE_CHECKING, Any
-from axil.cli.options import add_json, subcommands
+from axil.cli.options import add_json, natural, span, subcommands
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--cwd", metavar="DIR", help="folder the command runs in (default: where you are)")
     _many(new, "-e", "--env", "NAME", "an environment variable whose value counts as an input")
     new.add_argument("--always", action="store_true", help="run it every time, even when nothing changed")
+    new.add_argument(
+        "--timeout", metavar="TIME", type=span, default=0.0, help="it fails if it takes longer: 90s, 30m, 2h"
+    )
+    new.add_argument(
+        "--retry", metavar="N", type=natural, default=0, help="start it again if it fails, at most so often"
+    )
+    new.add_argument("--gpus", metavar="N", type=natural, default=0, help="accelerators it needs")
     new.add_argument("-f", "--force", action="store_true", help="replace the stage if it is there")
     add_json(new)
     new.command_after_dashes = "command"  # type: ignore[attr-defined]
@@ -87,6 +94,9 @@ def _stage(args: argparse.Namespace, face: Face) -> Stage:
         cwd=face.project_path(args.cwd or "."),
         env=tuple(args.env),
         always=args.always,
+        timeout=args.timeout,
+        retry=args.retry,
+        gpus=args.gpus,
     )
     return stage._replace(keep=stage.made if args.keep else (), cwd="" if stage.cwd == "." else stage.cwd)
 

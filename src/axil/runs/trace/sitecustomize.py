@@ -1,6 +1,8 @@
 """Loaded by every Python process of a run (through PYTHONPATH): notes at exit which modules it had imported, and
 lets MLflow log to the run.
 
+In a run with a work tree of its own it also sees to it that the project's packages are imported from there.
+
 Runs inside the user's program under any Python 3: standard library only, no new syntax, no import that the
 interpreter has not made already, and no exception of its own ever gets out.
 """
@@ -8,6 +10,43 @@ interpreter has not made already, and no exception of its own ever gets out.
 import atexit
 import os
 import sys
+
+
+def _move_imports():
+    # type: () -> None
+    """Let packages that are installed in editable mode come from the run's work tree, not from the user's."""
+    try:
+        source, root = os.environ.get("AXIL_SOURCE"), os.environ.get("AXIL_ROOT")
+        if not source or not root:
+            return
+        sys.path[:] = [_moved(entry, source, root) for entry in sys.path]
+        for name, module in list(sys.modules.items()):
+            if name.startswith("__editable___") and name.endswith("_finder"):
+                # What setuptools makes: package -> folder or file; namespace -> folders.
+                mapping, spaces = getattr(module, "MAPPING", {}), getattr(module, "NAMESPACES", {})
+                for key in mapping:
+                    mapping[key] = _moved(mapping[key], source, root, (".py", ".so"))
+                for key in spaces:
+                    spaces[key] = [_moved(path, source, root) for path in spaces[key]]
+    except Exception:
+        pass
+
+
+def _moved(path, source, root, endings=()):
+    # type: (str, str, str, tuple[str, ...]) -> str
+    """Where `path`, in the user's work tree, is in the run's; `path` itself if it is not there, or is no source."""
+    real = os.path.realpath(path)
+    if real != source and not real.startswith(source + os.sep):
+        return path
+    # The environment itself may lie in the project, and so does the run's own work tree.
+    for apart in (root, os.path.join(source, ".axil"), os.path.realpath(sys.prefix), sys.prefix):
+        if real == apart or real.startswith(apart + os.sep):
+            return path
+    there = root + real[len(source) :]
+    # An empty folder is where a submodule would be.
+    if os.path.isdir(there):
+        return there if os.listdir(there) else path
+    return there if any(os.path.isfile(there + ending) for ending in ("", *endings)) else path
 
 
 def _note_at_exit():
@@ -129,6 +168,7 @@ def _hand_on():
             sys.modules["sitecustomize"] = ours
 
 
+_move_imports()
 _note_at_exit()
 _lead_mlflow()
 _hand_on()
