@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from axil.actions.trials import Trial
@@ -19,7 +21,7 @@ def test_a_study_is_rebuilt_at_every_trial(name, needs):
     sweep = Sweep(id=ID, time=0.0, space=SPACE, sampler=name, trials=9, seed=3, goal="f1")
     known = []
     for number in range(1, 14):
-        params = sampler(sweep, known).ask(number)
+        params: Any = sampler(sweep, known).ask(number)
         if name in ("random", "tpe"):
             assert params == sampler(sweep, known).ask(number)
         assert params["model"] in ("mlp", "cnn") and 1e-4 <= params["lr"] <= 1e-1 and params["layers"] in (1, 2, 3, 4)
