@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from axil.formats.space import Space
     from axil.project import Project
 
-SAMPLERS = ("grid", "random", "tpe", "cmaes", "qmc")
+SAMPLERS = ("grid", "random", "tpe", "cmaes")
 
 
 class Begun(NamedTuple):

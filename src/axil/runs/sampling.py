@@ -95,8 +95,8 @@ class Study:
         direction = "maximize" if sweep.direction == "max" else "minimize"
         self._study = self._optuna.create_study(direction=direction, sampler=self._sampler(0))
         self._open: dict[int, Any] = {}
-        # Samplers that keep something in the study itself see each trial asked and told again.
-        self._replays = sweep.sampler in ("cmaes", "qmc")
+        # What CMA-ES learns it keeps in the trials it proposed: it sees each of them asked and told again.
+        self._replays = sweep.sampler == "cmaes"
         for one in sorted(known, key=lambda one: one.number):
             if one.number:
                 self._remember(one)
@@ -145,8 +145,6 @@ class Study:
                 return samplers.TPESampler(seed=seed, constant_liar=True)
             if self._sweep.sampler == "cmaes":
                 return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-            if self._sweep.sampler == "qmc":
-                return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
             return samplers.RandomSampler(seed=seed)
 
     def _distribution(self, one: Dimension) -> Any:

@@ -12,9 +12,7 @@ SPACE = {"lr": "log(1e-4,1e-1)", "model": "mlp,cnn", "layers": "int(1,4)"}
 ID = "01M8BMKAKV26PNYMFVJ8R8P8QD"
 
 
-@pytest.mark.parametrize(
-    ("name", "needs"), [("random", "optuna"), ("tpe", "optuna"), ("cmaes", "cmaes"), ("qmc", "scipy")]
-)
+@pytest.mark.parametrize(("name", "needs"), [("random", "optuna"), ("tpe", "optuna"), ("cmaes", "cmaes")])
 def test_a_study_is_rebuilt_at_every_trial(name, needs):
     pytest.importorskip("optuna")
     pytest.importorskip(needs)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from axil.project import Project
 
 ACTIONS = ("resume", "list", "show")
-SAMPLERS = ("grid", "random", "tpe", "cmaes", "qmc")
+SAMPLERS = ("grid", "random", "tpe", "cmaes")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
