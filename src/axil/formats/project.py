@@ -13,7 +13,7 @@ from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
-CACHE_KIND = "project-3"
+CACHE_KIND = "project-4"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 MOST_RETRIES, MOST_GPUS = 1000, 1024
 LINKS = ("auto", "copy", "reflink", "hardlink")

@@ -31,6 +31,7 @@ from axil.formats.record import (
     Run,
     Series,
     StageRecord,
+    Sweep,
     decode,
     encode,
     kind_of,
@@ -88,6 +89,7 @@ RUN = Run(
 ALL: list[AnyRecord] = [
     FORK,
     RUN,
+    Sweep(id=ID, time=1.0, snapshot=COMMIT, space={"lr": "1,2"}, trials=2),
     Note(id=ID, time=1.0, target="digits", text="x"),
     Rename(id=ID, time=1.0, old="a", new="b"),
     Archive(id=ID, time=1.0, name="a", commit=COMMIT),

@@ -19,7 +19,7 @@ def test_a_study_is_rebuilt_at_every_trial(name, needs):
     pytest.importorskip("optuna")
     pytest.importorskip(needs)
     sweep = Sweep(id=ID, time=0.0, space=SPACE, sampler=name, trials=9, seed=3, goal="f1")
-    known = []
+    known: list[Trial] = []
     for number in range(1, 14):
         params: Any = sampler(sweep, known).ask(number)
         if name in ("random", "tpe"):
