@@ -147,13 +147,15 @@ def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
         except AxilError as error:
             problems.append(f"run {run}: {error.what}: {error.why}")
             continue
-        found += [Root(bytes.fromhex(out.oid), f"run {run} {path}") for path, out in spec.data.items()]
+        given = [*spec.data.items(), *(item for start in spec.starts.values() for item in start.paths.items())]
+        found += [Root(bytes.fromhex(out.oid), f"run {run} {path}") for path, out in given]
         stages = [*state.stages.values(), *(state.run.stages if state.run else ())]
         for stage in stages:
             found += [
-                Root(bytes.fromhex(out.oid), f"run {run} {stage.name} {path}") for path, out in stage.outs.items()
+                Root(bytes.fromhex(out.oid), f"run {run} {stage.name} {path}")
+                for path, out in (*stage.outs.items(), *stage.checkpoint.items())
             ]
-        oids = {stage.log for stage in stages} | {state.run.series if state.run else ""}
+        oids = {stage.log for stage in stages} | {state.run.series if state.run else "", spec.series}
         found += [Root(bytes.fromhex(oid), f"run {run}") for oid in oids if oid]
     return found
 

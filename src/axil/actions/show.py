@@ -26,6 +26,8 @@ class RunView(NamedTuple):
     """Metric -> "max" or "min", as the project declares."""
     curves: dict[str, tuple[float, ...]]
     """Metric -> its values in the order of the steps, at most 200 of them."""
+    attempts: tuple[RunRow, ...] = ()
+    """All attempts of the run, if there are several."""
 
 
 class ExperimentView(NamedTuple):
@@ -58,8 +60,11 @@ def show(project: Project, name: str = "") -> ExperimentView | RunView:
 
 def show_run(project: Project, run: Run) -> RunView:
     """The view of `run`; curves that are not on this machine are left out."""
-    notes = tuple(project.journal.notes(run.id))
-    return RunView(run, notes, dict(project.file.metrics), curves(project, run))
+    attempts = tuple(project.journal.attempts(run.id))
+    ids = [row.id for row in attempts] or [run.id]
+    notes = tuple(note for one in ids for note in project.journal.notes(one))
+    several = attempts if len(attempts) > 1 else ()
+    return RunView(run, notes, dict(project.file.metrics), curves(project, run), several)
 
 
 def curves(project: Project, run: Run) -> dict[str, tuple[float, ...]]:

@@ -23,7 +23,7 @@ from axil.git.worktree import ignored
 from axil.pipeline.graph import Graph, check_git, covering
 from axil.pipeline.load import Params, parse_params
 from axil.runs import isolated, rundir
-from axil.runs.execute import params_of
+from axil.runs.execute import checkpoints_of, params_of
 from axil.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def submit(
     edit = parameters.edited(project, changes) if changes else None
     if edit:
         chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
-    ignore_outputs = begin_ignore_outputs(project, chosen.graph.makers)
+    ignore_outputs = begin_ignore_outputs(project, chosen.graph.written)
     names = chosen.graph.subset(targets)
     chosen.check(names)
     author = name_in(stamp())
@@ -85,7 +85,7 @@ def submit(
     taken = snapshot_tree(project.git, project.head)
     tree = changed_tree(project.git, taken.tree, {edit.path: edit.new}, ()) if edit else taken.tree
     data = _data(project, chosen.graph, names, known, taken, progress)
-    folder = _make(project, chosen, names, tree, data, author, host, message, targets, options)
+    folder = _make(project, chosen, names, tree, data, known, author, host, message, targets, options)
     return folder, Submitted(folder.id, project.head.branch or "", folder.spec().root, committed, taken.skipped)
 
 
@@ -95,6 +95,7 @@ def _make(
     names: Collection[str],
     tree: str,
     data: dict[str, Pointer],
+    known: dict[str, Pointer],
     author: str,
     host: str,
     message: str,
@@ -106,6 +107,7 @@ def _make(
     from axil.runs.stage import output
 
     run = project.new_id()
+    stages = [chosen.graph.stages[name] for name in names]
     commit = project.head.commit or commit_tree(project.git, tree, [], f"Code of run {run}\n")
     spec = Spec(
         id=run,
@@ -119,11 +121,13 @@ def _make(
         host=host,
         message=message,
         targets=list(targets),
-        outs=[path for name in names for path in chosen.graph.stages[name].made],
+        outs=[path for one in stages for path in (*one.made, *one.checkpoint)],
+        checkpoints=checkpoints_of(stages),
         params=dict(chosen.params.flat),
         pid=os.getpid(),
         boot=boot(),
         data={path: output(pointer) for path, pointer in data.items()},
+        edited=[path for path, pointer in data.items() if pointer != known.get(path)],
         **options._asdict(),
     )
     return rundir.create(project.runs_folder, spec, params_of(chosen.params.flat))
@@ -146,7 +150,10 @@ def _data(
     skipped = {path for path, _ in taken.skipped}
     unkept = ignored(project.git, sorted(deps)) | (deps & skipped)
     kept = {path for stage in stages for path in stage.keep}
-    wanted = [path for path in {**known, **dict.fromkeys([*unkept, *kept])} if os.path.lexists(project.path(path))]
+    # Tracked checkpoints are what their pointers say, whatever a command made of them.
+    own = {path for stage in whole.stages.values() for path in stage.checkpoint}
+    wanted = [path for path in {**known, **dict.fromkeys([*unkept, *kept])} if path not in own]
+    wanted = [path for path in wanted if os.path.lexists(project.path(path))]
     absent = {path: pointer for path, pointer in known.items() if path not in wanted}
     here = save(project.index, project.store, project.root, wanted, tracked=True, progress=progress)
     return {**absent, **here}

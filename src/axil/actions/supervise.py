@@ -15,6 +15,7 @@ from axil.base.processes import identity, start_detached
 from axil.base.progress import SILENT, Progress
 from axil.formats.pointer import Pointer
 from axil.formats.runfiles import Admitted, Ended, Supervised
+from axil.pipeline.earlier import go_on
 from axil.pipeline.local import load_machine
 from axil.project import open_project
 from axil.runs import isolated
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from axil.formats.machine import Machine
     from axil.formats.record import Run
     from axil.formats.runfiles import Spec
+    from axil.journal.rows import StageRow
     from axil.project import Project
     from axil.runs.rundir import RunDir
 
@@ -63,7 +65,7 @@ def supervise(
     else:
         folder.record(Admitted(project.clock()))
         gpus = ()
-    run = _run(project, folder, spec, gpus, on_event, progress, protect=machine.protect)
+    run = _run(project, folder, spec, gpus, on_event, progress, machine)
     if not spec.keep:
         isolated.discard(project.git, spec.root)
     folder.remove()
@@ -106,6 +108,12 @@ def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...]
                 return None
 
 
+def _done_before(project: Project, spec: Spec) -> list[StageRow]:
+    """The stages of the earlier attempts of a resumed run, in their order."""
+    earlier = [row for row in project.journal.attempts(spec.resumes) if row.attempt < spec.attempt]
+    return [stage for row in earlier for stage in project.journal.stages(row.id)]
+
+
 def _run(
     project: Project,
     folder: RunDir,
@@ -113,8 +121,7 @@ def _run(
     gpus: Iterable[str],
     on_event: OnEvent,
     progress: Progress,
-    *,
-    protect: bool,
+    machine: Machine,
 ) -> Run:
     isolated.make(project.git, spec.root, spec.source, spec.commit, spec.snapshot)
     environ = dict(project.environ)
@@ -122,6 +129,8 @@ def _run(
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     inner = open_project(spec.root, environ, project.clock)
     chosen = planner_of(inner, spec.targets, spec.force, spec.experiment)
+    if spec.resumes:
+        go_on(chosen, _done_before(project, spec))
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
     outputs = isolated.Isolated(spec.root, inner.index, project.store, copies, chosen.graph, progress)
     chosen.given = outputs.given
@@ -146,8 +155,9 @@ def _run(
         fetch,
     )
     plan = chosen.plan_all(spec.targets)
+    protect = (copies.root,) if machine.protect else ()
     try:
-        carry_out(handles, folder, spec, plan, outputs, protect=(copies.root,) if protect else (), jobs=spec.jobs)
+        carry_out(handles, folder, spec, plan, outputs, protect=protect, jobs=spec.jobs, grace=machine.grace)
     finally:
         inner.index.close()
     run = folder.state().run

@@ -13,7 +13,7 @@ from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
-CACHE_KIND = "project-3"
+CACHE_KIND = "project-4"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 LINKS = ("auto", "copy", "reflink", "hardlink")
 RESERVED = frozenset({".git", ".axil"})
@@ -41,6 +41,8 @@ class Stage(NamedTuple):
     env: tuple[str, ...] = ()
     """Names of environment variables whose values count as inputs."""
     always: bool = False
+    checkpoint: tuple[str, ...] = ()
+    """Where the command keeps what it can go on from: no outputs, saved when the stage is cut off."""
     line: int = 0
     """Line of `[stages.NAME]` in axil.toml, 0 if not known."""
 
@@ -79,7 +81,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "experiments": ("names",),
     "store": ("link",),
     "env": ("strict",),
-    "stages": ("cmd", "deps", "params", *MADE, "keep", "cwd", "env", "always"),
+    "stages": ("cmd", "deps", "params", *MADE, "keep", "cwd", "env", "always", "checkpoint"),
     "remotes": (),  # any name; formats/remotes.py
 }
 
@@ -196,6 +198,8 @@ def written(stage: Stage) -> dict[str, Any]:
         values["env"] = list(stage.env)
     if stage.always:
         values["always"] = True
+    if stage.checkpoint:
+        values["checkpoint"] = stage.checkpoint[0] if len(stage.checkpoint) == 1 else list(stage.checkpoint)
     return values
 
 
@@ -253,6 +257,7 @@ class Reader:
         made = {key: self.paths((*where, key), value.get(key, [])) for key in MADE}
         every = self.once(where, made)
         cwd = self.text((*where, "cwd"), value.get("cwd", ""))
+        left = value.get("checkpoint", [])
         return Stage(
             name,
             cmd,
@@ -262,6 +267,9 @@ class Reader:
             cwd="" if cwd in ("", ".", "./") else self.path((*where, "cwd"), cwd),
             env=self.env_names((*where, "env"), value.get("env", [])),
             always=self.flag((*where, "always"), value.get("always", False)),
+            checkpoint=self.paths(
+                (*where, "checkpoint"), [left] if isinstance(left, str) else left, "one path or a list"
+            ),
             line=self.line(where),
             **made,
         )

@@ -23,6 +23,7 @@ FLOAT_KEY = "$float"
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _ROLES = {"params": "free", "deps": "paths", "outs": "paths", "code": "paths", "locks": "paths"}
+_ROLES |= {"start": "paths", "checkpoint": "paths", "data": "paths"}
 # Patterns as text: most texts are found good without them, and compiling them takes longer than checking a record.
 _BAD_IN_NAME = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-"
 # C0 without tab and newline, DEL, C1, bidirectional overrides (they make text read as something else), lone surrogates.

@@ -19,7 +19,7 @@ from axil.journal.rows import Experiment, Problem
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run, StageRecord
 
-SCHEMA = 1
+SCHEMA = 2
 MEMORY = ":memory:"
 _TIMEOUT = 60.0
 
@@ -28,9 +28,10 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE runs (
   n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
   time REAL NOT NULL, ended REAL NOT NULL, message TEXT NOT NULL, author TEXT NOT NULL, retracted INTEGER NOT NULL,
-  sample INTEGER NOT NULL);
+  sample INTEGER NOT NULL, attempt INTEGER NOT NULL, resumes TEXT NOT NULL);
 CREATE INDEX runs_identity ON runs (identity, id);
 CREATE INDEX runs_name ON runs (name);
+CREATE INDEX runs_resumes ON runs (resumes, attempt) WHERE resumes != '';
 CREATE TABLE details (n INTEGER PRIMARY KEY, params TEXT NOT NULL, metrics TEXT NOT NULL);
 CREATE TABLE params (key TEXT, run INTEGER, num REAL, text TEXT, PRIMARY KEY (key, run)) WITHOUT ROWID;
 CREATE TABLE metrics (name TEXT, run INTEGER, num REAL, PRIMARY KEY (name, run)) WITHOUT ROWID;
@@ -201,7 +202,8 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
             continue
         known.add(run.id)
         last += 1
-        rows.append((last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id))
+        rows.append((last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id,
+                     run.attempt, run.resumes))  # fmt: skip
         details.append((last, json.dumps(run.params), json.dumps(run.metrics)))
         params += [(key, last, *_value(value)) for key, value in run.params.items()]
         metrics += [(name, last, value) for name, value in run.metrics.items()]
@@ -210,7 +212,9 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         stages += [_stage_row(run.id, pos, stage) for pos, stage in enumerate(run.stages)]
         outputs += _outputs(run)
     db.executemany(
-        "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0)", rows
+        "INSERT INTO runs VALUES"
+        " (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0, ?, ?)",
+        rows,
     )
     db.executemany("INSERT INTO details VALUES (?, ?, ?)", details)
     # Sorted rows go to the end of each name's leaf pages: a build from scratch is twice as fast.
@@ -252,8 +256,12 @@ def _outputs(run: Run) -> list[tuple[object, ...]]:
     for stage in run.stages:
         for path, out in stage.outs.items():
             rows.append((run.id, stage.name, "out", os.fsencode(path), bytes.fromhex(out.oid), out.kind))
+        for path, out in stage.checkpoint.items():
+            rows.append((run.id, stage.name, "checkpoint", os.fsencode(path), bytes.fromhex(out.oid), out.kind))
         if stage.log:
             rows.append((run.id, stage.name, "log", b"", bytes.fromhex(stage.log), "file"))
+    for path, out in run.data.items():
+        rows.append((run.id, "", "data", os.fsencode(path), bytes.fromhex(out.oid), out.kind))
     if run.series:
         rows.append((run.id, "", "series", b"", bytes.fromhex(run.series), "file"))
     return rows

@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from axil.journal import query
 
 _RUN = "SELECT r.id, coalesce(e.name, r.name), r.state, r.time, r.ended, r.message, r.author, d.params, d.metrics,"
+_REST = "r.retracted, r.sample, r.attempt, r.resumes"
 _FROM = " FROM runs r LEFT JOIN experiments e ON e.identity = r.identity"
 _STAGE = (
     "SELECT s.body, s.run, r.author, r.time, coalesce(e.name, r.name) FROM {} JOIN {}"
     " LEFT JOIN experiments e ON e.identity = r.identity WHERE "
 )
+
+
+_EARLIER = (
+    "SELECT resumes FROM runs WHERE resumes != '' AND NOT retracted UNION SELECT a.id FROM runs a JOIN runs b"
+    " ON b.resumes = a.resumes AND b.attempt > a.attempt WHERE a.resumes != '' AND b.resumes != '' AND NOT b.retracted"
+)
+"""Attempts of which there is a later one."""
 
 
 class Asked(NamedTuple):
@@ -31,6 +39,8 @@ class Asked(NamedTuple):
     descending: bool | None = None
     limit: int | None = None
     retracted: bool = False
+    attempts: bool = False
+    """Earlier attempts of resumed runs too."""
     directions: Mapping[str, str] = {}
     """Metric -> "max" or "min": which end is the better one, and so comes first."""
 
@@ -38,6 +48,8 @@ class Asked(NamedTuple):
 def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     """The runs asked for; without `sort` the newest first. Runs without the sorted value come last."""
     conditions, values = ["NOT r.retracted"] if not asked.retracted else [], list[object]()
+    if not asked.attempts:
+        conditions.append(f"r.id NOT IN ({_EARLIER})")
     for column, wanted in (("r.identity", asked.identities), ("r.state", asked.states)):
         if wanted is not None:
             conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
@@ -61,7 +73,7 @@ def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     values.append(-1 if asked.limit is None else max(asked.limit, 0))
     # Two steps: sorting moves narrow rows, and only the rows returned are read whole.
     sql = (
-        f"WITH chosen AS ({chosen}) {_RUN} r.retracted, r.sample FROM chosen JOIN runs r ON r.n = chosen.n"
+        f"WITH chosen AS ({chosen}) {_RUN} {_REST} FROM chosen JOIN runs r ON r.n = chosen.n"
         " JOIN details d ON d.n = r.n LEFT JOIN experiments e ON e.identity = r.identity ORDER BY chosen.place"
     )
     return [_run_row(row) for row in db.execute(sql, values)]
@@ -69,9 +81,20 @@ def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
 
 def run(db: sqlite3.Connection, id: str) -> RunRow | None:
     """The run with that whole id, retracted or not."""
-    sql = f"{_RUN} r.retracted, r.sample{_FROM} JOIN details d ON d.n = r.n WHERE r.id = ?"
+    sql = f"{_RUN} {_REST}{_FROM} JOIN details d ON d.n = r.n WHERE r.id = ?"
     row = db.execute(sql, (id,)).fetchone()
     return _run_row(row) if row else None
+
+
+def attempts(db: sqlite3.Connection, id: str) -> list[RunRow]:
+    """All attempts of the run of which `id` is one, in their order."""
+    row = run(db, id)
+    if row is None:
+        return []
+    first = row.resumes or row.id
+    same = "(r.id = ? OR (r.resumes != '' AND r.resumes = ?))"
+    sql = f"{_RUN} {_REST}{_FROM} JOIN details d ON d.n = r.n WHERE NOT r.retracted AND {same}"
+    return [_run_row(row) for row in db.execute(f"{sql} ORDER BY r.attempt, r.id", (first, first))]
 
 
 def run_ids(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
@@ -105,7 +128,7 @@ def renamed(db: sqlite3.Connection) -> dict[str, str]:
 def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
     """Identity -> what its runs come to: how many, the newest, and the best of `metric` among the succeeded."""
     sql = "SELECT identity, count(*), max(id), state, time FROM runs"
-    sql += " WHERE NOT retracted AND identity != '' GROUP BY identity"
+    sql += f" WHERE NOT retracted AND identity != '' AND id NOT IN ({_EARLIER}) GROUP BY identity"
     found = {row[0]: Summary(row[1], row[2], row[3], row[4]) for row in db.execute(sql)}
     if metric is not None:
         # SQLite takes the bare column of a query with one min() or max() from the row that holds it.
@@ -155,7 +178,7 @@ def notes(db: sqlite3.Connection, identity: str, run_id: str) -> list[NoteRow]:
 
 
 def outputs(db: sqlite3.Connection, *, retracted: bool) -> Iterator[OutputRef]:
-    """Every object a run needs: outs, logs and series; those of retracted runs only if asked."""
+    """Every object a run needs: outs, logs, series, checkpoints and data; those of retracted runs only if asked."""
     sql = "SELECT o.oid, o.run, o.stage, o.role, o.path, o.kind FROM outputs o JOIN runs r ON r.id = o.run"
     for oid, run_id, stage, role, path, kind in db.execute(sql if retracted else f"{sql} WHERE NOT r.retracted"):
         yield OutputRef(oid, run_id, stage, role, os.fsdecode(path), kind)
@@ -202,10 +225,10 @@ def _order(field: query.Field, asked: Asked) -> tuple[str, str, list[object]]:
 
 
 def _run_row(row: tuple[str, ...]) -> RunRow:
-    run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample = row
+    run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample, attempt, resumes = row
     return RunRow(
         run_id, experiment, state, float(time), float(ended), message, author,
-        loads(params), loads(metrics), bool(retracted), int(sample),
+        loads(params), loads(metrics), bool(retracted), int(sample), int(attempt), resumes,
     )  # fmt: skip
 
 
@@ -238,4 +261,6 @@ def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
         source=read("source", ""),
         log=read("log", ""),
         tail=read("tail", ""),
+        start=read("start", {}),
+        checkpoint={path: OutputRow(**out) for path, out in read("checkpoint", {}).items()},
     )

@@ -58,6 +58,10 @@ class StageRow(NamedTuple):
     log: str = ""
     """Oid of the log in hex."""
     tail: str = ""
+    start: dict[str, str] = {}
+    """Path -> oid of the checkpoint it went on from."""
+    checkpoint: dict[str, OutputRow] = {}
+    """What its checkpoints held when it was cut off."""
 
 
 class RunRow(NamedTuple):
@@ -78,6 +82,9 @@ class RunRow(NamedTuple):
     retracted: bool = False
     sample: int = 0
     """Size of the sample the run used; 0 for all data."""
+    attempt: int = 1
+    resumes: str = ""
+    """Of a later attempt: the id of the run's first one."""
 
     @property
     def seconds(self) -> float:
@@ -147,7 +154,10 @@ class NoteRow(NamedTuple):
 
 
 class OutputRef(NamedTuple):
-    """A stored object that a run needs: `role` is "out", "log" or "series"; `path` is "" unless it is an out."""
+    """A stored object that a run needs: `role` is "out", "log", "series", "checkpoint" or "data".
+
+    `path` is "" for logs and series.
+    """
 
     oid: bytes
     run: str

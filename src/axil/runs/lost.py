@@ -13,7 +13,7 @@ from axil.runs import rundir
 from axil.runs.heart import heard
 
 if TYPE_CHECKING:
-    from axil.formats.record import Run, StageRecord
+    from axil.formats.record import Output, Run, StageRecord
     from axil.formats.runfiles import Spec, Started, State
     from axil.journal.journal import Journal
     from axil.runs.environment import Cache
@@ -92,7 +92,8 @@ def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache
     summary = series.finish()
     traces = Traces(folder.file(rundir.TRACE))
     traces.collect()
-    stages = [_last_words(folder, stage, series) for stage in state.stages.values()]
+    left = _checkpoints(folder, spec, state, store)
+    stages = [_last_words(folder, stage, series, left.get(stage.name, {})) for stage in state.stages.values()]
     return conclude(
         folder,
         spec,
@@ -105,7 +106,30 @@ def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache
     )
 
 
-def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile) -> StageRecord:
+def _checkpoints(folder: RunDir, spec: Spec, state: State, store: Store) -> dict[str, dict[str, Output]]:
+    """Stage -> the checkpoints of those that were cut off, saved from the run's work tree."""
+    from axil.data.index import WorkTreeIndex
+    from axil.runs.outputs import save_some
+    from axil.runs.stage import output
+
+    cut = [name for name, stage in state.stages.items() if stage.state == "lost" and name in spec.checkpoints]
+    if not cut or not os.path.isdir(spec.root):
+        return {}
+    # The index of that work tree may be in use, or gone.
+    index = WorkTreeIndex(folder.file("adopted.db"), store.clock)
+    try:
+        return {
+            name: {
+                path: output(found)
+                for path, found in save_some(index, store, spec.root, spec.checkpoints[name]).items()
+            }
+            for name in cut
+        }
+    finally:
+        index.close()
+
+
+def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile, checkpoint: dict[str, Output]) -> StageRecord:
     """The record of a stage; of one that was cut off, with what it had logged."""
     from axil.base.structs import msgspec
     from axil.runs.stage import tail_of
@@ -116,6 +140,7 @@ def _last_words(folder: RunDir, stage: StageRecord, series: SeriesFile) -> Stage
         stage,
         tail=tail_of(folder.log(stage.name)),
         metrics=series.summary.final(stage.name),
+        checkpoint=checkpoint,
         seconds=max(0.0, _last_sign(folder) - stage.started),
     )
 

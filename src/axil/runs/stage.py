@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.base.quickjson import canonical
 from axil.formats.pointer import Pointer
 from axil.formats.project import Stage
 from axil.journal.rows import OutputRow, StageRow
@@ -13,10 +15,12 @@ from axil.pipeline import keys
 from axil.pipeline.keys import StageInputs
 from axil.pipeline.planner import Decision
 from axil.runs.events import CurrentStage
+from axil.runs.outputs import pointer_of
 from axil.runs.traces import python_path
 
 if TYPE_CHECKING:
     from axil.formats.record import Output, StageRecord, StageState
+    from axil.formats.runfiles import Start
 
 TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
@@ -31,6 +35,7 @@ class Names(NamedTuple):
     root: str
     protect: tuple[str, ...] = ()
     """Folders it must not change, where the kernel can enforce that."""
+    attempt: int = 1
 
 
 def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[str, str]:
@@ -41,7 +46,7 @@ def environment(environ: Mapping[str, str], names: Names, stage: str) -> dict[st
         "AXIL_RUN": names.run,
         "AXIL_EXPERIMENT": names.experiment,
         "AXIL_STAGE": stage,
-        "AXIL_ATTEMPT": "1",
+        "AXIL_ATTEMPT": str(names.attempt),
         "AXIL_ROOT": names.root,
         # Without it Python keeps lines back when its output is no terminal, and live output would come in lumps.
         "PYTHONUNBUFFERED": environ.get("PYTHONUNBUFFERED") or "1",
@@ -81,7 +86,22 @@ def _hit(decision: Decision) -> StageRow:
     return decision.hit
 
 
-def running(stage: Stage, decision: Decision, started: float) -> StageRecord:
+def start(decision: Decision, tracked: Mapping[str, Pointer], left: Start | None) -> dict[str, Pointer] | None:
+    """The checkpoints a command starts from: what an earlier attempt `left`, else `tracked` ones.
+
+    None if what was left belongs to other inputs.
+    """
+    if left is None or decision.inputs is None:
+        return dict(tracked)
+    now = decision.inputs
+    if (now.deps, canonical(now.params), now.env) != (left.deps, canonical(left.params), left.env):
+        return None
+    return {**tracked, **{path: pointer_of(out) for path, out in left.paths.items()}}
+
+
+def running(
+    stage: Stage, decision: Decision, started: float, start: Mapping[str, Pointer] = MappingProxyType({})
+) -> StageRecord:
     """The record of a stage that starts now; its state is `lost`, which is true unless something else follows."""
     return _record(
         stage,
@@ -90,6 +110,7 @@ def running(stage: Stage, decision: Decision, started: float) -> StageRecord:
         reason=decision.reason,
         key=decision.key or "",
         seen=list(decision.seen),
+        start={path: pointer.oid.hex() for path, pointer in start.items()},
         started=started,
     )
 
@@ -106,6 +127,7 @@ def finished(
     inputs: StageInputs,
     seen: list[str],
     outs: Mapping[str, Pointer],
+    checkpoint: Mapping[str, Pointer],
     metrics: dict[str, float],
     ended: float,
     exit_code: int | None,
@@ -121,6 +143,7 @@ def finished(
         code=inputs.code,
         seen=seen,
         outs={path: output(pointer) for path, pointer in outs.items()},
+        checkpoint={path: output(pointer) for path, pointer in checkpoint.items()},
         metrics=metrics,
         seconds=ended - record.started,
         exit_code=exit_code,

@@ -37,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--cwd", metavar="DIR", help="folder the command runs in (default: where you are)")
     _many(new, "-e", "--env", "NAME", "an environment variable whose value counts as an input")
     new.add_argument("--always", action="store_true", help="run it every time, even when nothing changed")
+    _many(new, None, "--checkpoint", "PATH", "a file or folder where it keeps what it can go on from")
     new.add_argument("-f", "--force", action="store_true", help="replace the stage if it is there")
     add_json(new)
     new.command_after_dashes = "command"  # type: ignore[attr-defined]
@@ -87,6 +88,7 @@ def _stage(args: argparse.Namespace, face: Face) -> Stage:
         cwd=face.project_path(args.cwd or "."),
         env=tuple(args.env),
         always=args.always,
+        checkpoint=paths(args.checkpoint),
     )
     return stage._replace(keep=stage.made if args.keep else (), cwd="" if stage.cwd == "." else stage.cwd)
 
