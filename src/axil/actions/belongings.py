@@ -81,7 +81,7 @@ def runs_of(project: Project, name: str) -> list[RunRow]:
     """The runs of an experiment, newest first; none if the journal does not know it."""
     if name not in project.journal.experiments():
         return []
-    return project.journal.runs(experiment=name)
+    return project.journal.runs(experiment=name, attempts=True)
 
 
 def telling_runs(project: Project, rows: Sequence[RunRow]) -> list[RunRow]:

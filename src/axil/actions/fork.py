@@ -8,15 +8,20 @@ from axil.actions import parameters
 from axil.actions.experiments import HEADS, current, is_experiment, require
 from axil.actions.moving import Moves, refuse_during_run
 from axil.actions.names import begin_check_name
-from axil.actions.outputs import outputs_of, outputs_of_run
+from axil.actions.outputs import checkpoints_of_run, outputs_of, outputs_of_run
 from axil.actions.switch import carry_out, plan_switching
-from axil.actions.tracking import changed_pointers
+from axil.actions.tracking import changed_pointers, pointers_at
+from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import BadInput
+from axil.data.pointers import pointer_path
+from axil.errors import BadInput, NotFound
+from axil.formats.pointer import render
 from axil.git.commits import begin_stamp, commit_tree, name_in
 from axil.git.refs import Head
+from axil.git.trees import changed_tree
 from axil.journal.operations import Kept, RefMove
+from axil.runs.outputs import pointer_of
 
 if TYPE_CHECKING:
     from axil.formats.params import Assignment
@@ -54,20 +59,24 @@ def fork(
     *,
     why: str = "",
     source: str = "",
+    checkpoint: bool = False,
     assignments: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Forked:
     """Make the experiment `name` and go there; `+suffix` appends `_suffix` to the name of its parent.
 
     `source` is an experiment or a run (default: the current experiment, whose uncommitted changes come along). From a
-    run, the exact code it ran becomes the first commit. `assignments` (`key=value`) change parameters in a commit of
-    their own. Raises before anything is changed.
+    run, the exact code and data it ran with become the first commit; with `checkpoint` also what it had saved, and the
+    new experiment's runs start from that. `assignments` (`key=value`) change parameters in a commit of their own.
+    Raises before anything is changed.
     """
     from axil.formats.params import parse_assignment
 
     changes = [parse_assignment(text) for text in assignments]
     stamp = begin_stamp(project.git)
     origin = _origin(project, source)
+    if checkpoint or origin.run:
+        origin = _with_data(project, origin, checkpoint)
     if name.startswith("+"):
         name = f"{origin.parent}_{name[1:]}"
     check = begin_check_name(project, name)
@@ -168,6 +177,29 @@ def _origin(project: Project, source: str) -> _Origin:
     if not run.commit:
         return _Origin(parent, commit_tree(project.git, run.snapshot, [], f"Code of run {run.id}\n"), run.id)
     return _Origin(parent, run.commit, run.id, run.snapshot)
+
+
+def _with_data(project: Project, origin: _Origin, checkpoint: bool) -> _Origin:
+    """`origin` with pointers to the data its run was given, and with `checkpoint` to what it left to go on from."""
+    if not origin.run:
+        raise BadInput("there is no checkpoint to start from", "--checkpoint needs a run", "name it: --from RUN")
+    run = project.journal.run(origin.run)
+    snapshot = run.snapshot or origin.commit
+    tracked = pointers_at(project, snapshot)
+    brought = {path: pointer_of(out) for path, out in run.data.items() if path in tracked}
+    if checkpoint:
+        left = checkpoints_of_run(project, run.id)
+        if not left:
+            raise NotFound(
+                f"run {short(run.id)} has no checkpoint",
+                "one is kept when a stage with `checkpoint` in axil.toml fails, is stopped or lost",
+                "fork without --checkpoint",
+            )
+        brought |= left
+    if not brought:
+        return origin
+    files = {pointer_path(path): render(pointer) for path, pointer in brought.items()}
+    return origin._replace(tree=changed_tree(project.git, snapshot, files, ()))
 
 
 def _base(project: Project, origin: _Origin) -> str:

@@ -151,7 +151,7 @@ def _clean(path: str) -> str:
 def _look(project: Project, name: str) -> _Contents:
     from axil.actions.contents import pointers_in
     from axil.actions.diff import tree_of
-    from axil.actions.outputs import outputs_of, outputs_of_run
+    from axil.actions.outputs import checkpoints_of_run, outputs_of, outputs_of_run
     from axil.actions.targets import choose, resolve
     from axil.git.diff import ls_tree
 
@@ -170,7 +170,7 @@ def _look(project: Project, name: str) -> _Contents:
         run = choose(project, name).run
     elif target is not None and target.run is not None:
         name = target.run.id
-        outputs = outputs_of_run(project, name)
+        outputs = {**checkpoints_of_run(project, name), **outputs_of_run(project, name)}
         run = target.run
     data = pointers_in(project, tree)
     code = {entry.name: entry for entry in ls_tree(project.git, tree)}

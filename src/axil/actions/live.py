@@ -13,6 +13,7 @@ from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.processes import Identity, boot, identity, signal_each
 from axil.errors import AxilError, Blocked, NotFound
+from axil.pipeline.local import load_machine
 from axil.runs import rundir
 from axil.runs.queue import places, reorder
 from axil.runs.rundir import RunDir
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 POLL = 0.1
 GRACE = 30.0
-"""Seconds after which a run that was told to stop and goes on is worth an error."""
+"""Seconds, besides those its commands get, after which a run that was told to stop is worth an error."""
 STARTING = 10.0
 """Seconds in which the supervisor of a run has said that it is there."""
 _SUFFIX = 4
@@ -145,13 +146,14 @@ def stop(project: Project, names: Sequence[str], *, now: bool = False) -> tuple[
     folders = [find(project, name) for name in names]
     for folder in folders:
         _tell(project, folder, now)
-    deadline = time.monotonic() + GRACE
+    patience = GRACE + load_machine(project.root).grace
+    deadline = time.monotonic() + patience
     for folder in folders:
         while os.path.isdir(folder.path) and rundir.is_live(project.runs_folder, folder.id):
             if time.monotonic() > deadline:
                 raise Blocked(
                     f"run {short(folder.id)} does not end",
-                    f"it was told to {GRACE:.0f} s ago",
+                    f"it was told to {patience:.0f} s ago",
                     f"kill it: axil stop --now {short(folder.id)}",
                 )
             time.sleep(POLL)

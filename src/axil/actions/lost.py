@@ -19,7 +19,8 @@ def adopt(project: Project) -> list[Run]:
                 return []
     except FileNotFoundError:
         return []
-    from axil.runs.lost import adopt_lost
+    from axil.pipeline.local import load_machine
+    from axil.runs.lost import GRACE, adopt_lost
 
     return adopt_lost(
         project.runs_folder,
@@ -27,6 +28,7 @@ def adopt(project: Project) -> list[Run]:
         project.store,
         project.index,
         project.clock,
+        max(GRACE, load_machine(project.root).grace),
         discard=lambda root: _discard(project, root),
     )
 

@@ -54,6 +54,16 @@ def outputs_of_run(project: Project, run: str) -> dict[str, Pointer]:
     return found
 
 
+def checkpoints_of_run(project: Project, run: str) -> dict[str, Pointer]:
+    """Project path -> content of the checkpoints that the run's unfinished stages left."""
+    from axil.pipeline.planner import pointers
+
+    found: dict[str, Pointer] = {}
+    for stage in project.journal.stages(run):
+        found.update(pointers(stage.checkpoint))
+    return found
+
+
 def ignore_outputs(project: Project, paths: Iterable[str], refuse: Callable[[set[str]], object] = set) -> None:
     """Keep the outputs at `paths` out of git, unless git has them or leaves them out already.
 

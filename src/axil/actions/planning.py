@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from axil.actions.tracking import pointers
 from axil.base.light import TYPE_CHECKING
 from axil.errors import AxilError
 from axil.pipeline.graph import Graph, build, check_tracked
 from axil.pipeline.planner import Planner
 
 if TYPE_CHECKING:
+    from axil.formats.pointer import Pointer
     from axil.pipeline.planner import Elsewhere
     from axil.project import Project
 
@@ -39,7 +41,14 @@ def planner(
         force=force,
         difference=lambda path, old, new: _difference(project, path, old, new),
         elsewhere=_elsewhere(project),
+        starts=_starts(project),
     )
+
+
+def _starts(project: Project) -> dict[str, Pointer]:
+    """The checkpoints that stages start from: tracked ones, as their pointers say."""
+    places = {path for stage in project.file.stages.values() for path in stage.checkpoint}
+    return {path: one for path, one in pointers(project).items() if path in places} if places else {}
 
 
 def _elsewhere(project: Project) -> Elsewhere | None:

@@ -149,13 +149,15 @@ def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
         except AxilError as error:
             problems.append(f"run {run}: {error.what}: {error.why}")
             continue
-        found += [Root(bytes.fromhex(out.oid), f"run {run} {path}") for path, out in spec.data.items()]
+        given = [*spec.data.items(), *(item for start in spec.starts.values() for item in start.paths.items())]
+        found += [Root(bytes.fromhex(out.oid), f"run {run} {path}") for path, out in given]
         stages = [*state.stages.values(), *(state.run.stages if state.run else ())]
         for stage in stages:
             found += [
-                Root(bytes.fromhex(out.oid), f"run {run} {stage.name} {path}") for path, out in stage.outs.items()
+                Root(bytes.fromhex(out.oid), f"run {run} {stage.name} {path}")
+                for path, out in (*stage.outs.items(), *stage.checkpoint.items())
             ]
-        oids = {stage.log for stage in stages}
+        oids = {stage.log for stage in stages} | {spec.series}
         if state.run is not None:
             oids |= {state.run.series, state.run.system, state.run.artifacts.oid if state.run.artifacts else ""}
         found += [Root(bytes.fromhex(oid), f"run {run}") for oid in oids if oid]

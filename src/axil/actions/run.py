@@ -23,6 +23,7 @@ from axil.git.snapshot import begin_snapshot, snapshot_tree
 from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params, parse_params
+from axil.pipeline.local import load_machine
 from axil.runs.events import NothingToDo, OnEvent, ignore
 from axil.runs.execute import Handles, Outcome, Request, execute
 
@@ -88,7 +89,7 @@ def run(
     stamp = begin_stamp(project.git)  # git looks while the plan is prepared.
     edit = parameters.edited(project, changes) if changes else None
     chosen = _planner(project, targets, edit, force)
-    ignore_outputs = begin_ignore_outputs(project, chosen.graph.makers)
+    ignore_outputs = begin_ignore_outputs(project, chosen.graph.written)
     chosen.check(chosen.graph.subset(targets))
     author = name_in(stamp())
     ignore_outputs(lambda in_git: check_git(chosen.graph, in_git))
@@ -121,7 +122,7 @@ def run(
     )
     before = project.index.all_tracked()
     try:
-        outcome = execute(handles, request, snapshot=begin, jobs=jobs)
+        outcome = execute(handles, request, snapshot=begin, jobs=jobs, grace=load_machine(project.root).grace)
     except Blocked:
         # Refused before anything ran: another run writes the same outputs, or a merge is not resolved.
         trace.take_back()

@@ -29,6 +29,8 @@ class RunView(NamedTuple):
     """Metric -> its values in the order of the steps, at most 200 of them."""
     artifacts: dict[str, int]
     """Path -> size in bytes, of the files its stages logged."""
+    attempts: tuple[RunRow, ...] = ()
+    """All attempts of the run, if there are several."""
 
 
 class ExperimentView(NamedTuple):
@@ -61,8 +63,12 @@ def show(project: Project, name: str = "") -> ExperimentView | RunView:
 
 def show_run(project: Project, run: Run) -> RunView:
     """The view of `run`; curves that are not on this machine are left out."""
-    notes = tuple(project.journal.notes(run.id))
-    return RunView(run, notes, dict(project.file.metrics), curves(project, run), artifacts(project, run))
+    attempts = tuple(project.journal.attempts(run.id))
+    ids = [row.id for row in attempts] or [run.id]
+    notes = tuple(note for one in ids for note in project.journal.notes(one))
+    several = attempts if len(attempts) > 1 else ()
+    directions = dict(project.file.metrics)
+    return RunView(run, notes, directions, curves(project, run), artifacts(project, run), several)
 
 
 def artifacts(project: Project, run: Run) -> dict[str, int]:

@@ -23,7 +23,7 @@ from axil.git.worktree import ignored
 from axil.pipeline.graph import Graph, check_git, covering
 from axil.pipeline.load import Params, parse_params
 from axil.runs import isolated, rundir
-from axil.runs.execute import params_of
+from axil.runs.execute import checkpoints_of, params_of
 from axil.runs.rundir import RunDir
 from axil.runs.stage import output
 
@@ -70,6 +70,8 @@ class Base(NamedTuple):
     graph: Graph
     targets: tuple[str, ...]
     data: Mapping[str, Output]
+    edited: tuple[str, ...] = ()
+    """The paths of `data` that no pointer in the snapshot tells the content of."""
 
 
 class Marks(NamedTuple):
@@ -132,7 +134,7 @@ def take(
     edit = parameters.edited(project, changes) if changes else None
     if edit:
         chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
-    ignore_outputs = begin_ignore_outputs(project, chosen.graph.makers)
+    ignore_outputs = begin_ignore_outputs(project, chosen.graph.written)
     names = chosen.graph.subset(targets)
     chosen.check(names)
     author = name_in(stamp())
@@ -151,6 +153,7 @@ def take(
         graph=chosen.graph,
         targets=tuple(targets),
         data={path: output(pointer) for path, pointer in data.items()},
+        edited=tuple(path for path, pointer in data.items() if pointer != known.get(path)),
     )
     return Taken(base, chosen, committed, taken.skipped)
 
@@ -190,11 +193,13 @@ def make(
         host=host,
         message=message,
         targets=list(base.targets),
-        outs=[path for stage in stages for path in stage.made],
+        outs=[path for one in stages for path in (*one.made, *one.checkpoint)],
+        checkpoints=checkpoints_of(stages),
         params=dict(flat),
         pid=os.getpid(),
         boot=boot(),
         data=dict(base.data),
+        edited=list(base.edited),
         **options._asdict(),
         **marks._asdict(),
     )
@@ -226,7 +231,10 @@ def _data(
     skipped = {path for path, _ in taken.skipped}
     unkept = ignored(project.git, sorted(deps)) | (deps & skipped)
     kept = {path for stage in stages for path in stage.keep}
-    wanted = [path for path in {**known, **dict.fromkeys([*unkept, *kept])} if os.path.lexists(project.path(path))]
+    # Tracked checkpoints are what their pointers say, whatever a command made of them.
+    own = {path for stage in whole.stages.values() for path in stage.checkpoint}
+    wanted = [path for path in {**known, **dict.fromkeys([*unkept, *kept])} if path not in own]
+    wanted = [path for path in wanted if os.path.lexists(project.path(path))]
     absent = {path: pointer for path, pointer in known.items() if path not in wanted}
     here = save(project.index, project.store, project.root, wanted, tracked=True, progress=progress)
     return {**absent, **here}

@@ -18,6 +18,7 @@ from axil.errors import AxilError
 from axil.formats.machine import Machine
 from axil.formats.pointer import Pointer
 from axil.formats.runfiles import Admitted, Ended, Supervised
+from axil.pipeline.earlier import go_on
 from axil.pipeline.local import load_machine
 from axil.project import open_project
 from axil.runs import isolated
@@ -35,6 +36,7 @@ from axil.runs.stage import SEED
 if TYPE_CHECKING:
     from axil.formats.record import Run, RunState
     from axil.formats.runfiles import Spec
+    from axil.journal.rows import StageRow
     from axil.project import Project
     from axil.runs.rundir import RunDir
 
@@ -87,7 +89,7 @@ def supervise(
             else:
                 folder.record(Admitted(project.clock()))
                 gpus = ()
-            run = _run(project, folder, spec, gpus, on_event, progress, stops, protect=machine.protect)
+            run = _run(project, folder, spec, gpus, on_event, progress, stops, machine)
         except _Asked:
             run = close(project, folder, "stopped")
         except Exception as error:
@@ -145,6 +147,12 @@ def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...]
         time.sleep(POLL)
 
 
+def _done_before(project: Project, spec: Spec) -> list[StageRow]:
+    """The stages of the earlier attempts of a resumed run, in their order."""
+    earlier = [row for row in project.journal.attempts(spec.resumes) if row.attempt < spec.attempt]
+    return [stage for row in earlier for stage in project.journal.stages(row.id)]
+
+
 def _run(
     project: Project,
     folder: RunDir,
@@ -153,8 +161,7 @@ def _run(
     on_event: OnEvent,
     progress: Progress,
     stops: _Stops,
-    *,
-    protect: bool,
+    machine: Machine,
 ) -> Run:
     isolated.make(project.git, spec)
     environ = dict(project.environ)
@@ -164,6 +171,8 @@ def _run(
         environ[SEED] = str(spec.seed)
     inner = open_project(spec.root, environ, project.clock)
     chosen = planner_of(inner, spec.targets, spec.force, spec.experiment)
+    if spec.resumes:
+        go_on(chosen, _done_before(project, spec))
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
     outputs = isolated.Isolated(spec.root, inner.index, project.store, copies, chosen.graph, progress)
     chosen.given = outputs.given
@@ -189,9 +198,19 @@ def _run(
     )
     plan = chosen.plan_all(spec.targets)
     stops.preparing = False
-    shared = (copies.root,) if protect else ()
+    protect = (copies.root,) if machine.protect else ()
     try:
-        carry_out(handles, folder, spec, plan, outputs, protect=shared, jobs=spec.jobs, asked=lambda: stops.number)
+        carry_out(
+            handles,
+            folder,
+            spec,
+            plan,
+            outputs,
+            protect=protect,
+            jobs=spec.jobs,
+            grace=machine.grace,
+            asked=lambda: stops.number,
+        )
     finally:
         inner.index.close()
         copies.release()

@@ -42,15 +42,20 @@ def render_run(face: Face, view: RunView) -> None:
         face.line(style.dim("  " + _usage(run.usage)))
     for line in run.error.splitlines():
         face.line(style.red("  " + safe(line)))
+    _attempts(face, view)
     _stages(face, run)
     _metrics(face, view)
     _params(face, run)
     outs = [(path, out) for stage in run.stages for path, out in stage.outs.items()]
     _pairs(face, "outputs", [(path, size(out.size) + _files(out.kind, out.files)) for path, out in outs])
     _artifacts(face, view)
+    left = [(path, out) for stage in run.stages for path, out in stage.checkpoint.items()]
+    _pairs(face, "checkpoints", [(path, size(out.size) + _files(out.kind, out.files)) for path, out in left])
     _environment(face, run)
     _notes(face, view.notes)
     _tails(face, run)
+    if any(stage.checkpoint for stage in run.stages) and not any(row.id > run.id for row in view.attempts):
+        face.hint(f"axil resume {short(run.id)} goes on from its checkpoint")
     if run.state == "failed":
         face.hint(f"axil logs {short(run.id)} shows all of it")
 
@@ -80,6 +85,21 @@ def _ago(seconds: float) -> str:
 def _section(face: Face, title: str) -> None:
     face.line()
     face.line(face.style.bold(title))
+
+
+def _attempts(face: Face, view: RunView) -> None:
+    """The other attempts of a run that was resumed, and which one this is."""
+    if not view.attempts:
+        return
+    _section(face, "attempts")
+    rows = []
+    for row in view.attempts:
+        symbol, word, color = SYMBOLS.get(row.state, ("?", row.state, ""))
+        here = "this one" if row.id == view.run.id else ""
+        state = Cell(symbol if face.style.unicode else word, color)
+        cells = [Cell(str(row.attempt)), state, Cell(short(row.id), "bold"), Cell(row.state), Cell(here, "dim")]
+        rows.append(cells)
+    table(face, [Column("", right=True), *(Column("") for _ in range(4))], rows, indent="  ")
 
 
 def _stages(face: Face, run: Run) -> None:

@@ -48,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("attach", "attach", "follow a run while it goes on", "pipeline"),
     Command("queue", "queue", "list the runs that wait, bring some forward or take them out", "pipeline"),
     Command("stop", "stop", "end runs that go on or wait", "pipeline"),
+    Command("resume", "resume", "go on with a run that failed, was stopped or lost", "pipeline"),
     Command("wait", "wait", "wait until runs are over", "pipeline"),
     Command("status", "status", "say what changed and what `axil run` would do", "pipeline"),
     Command("stage", "stage", "add a stage to the pipeline, or list the stages", "pipeline"),

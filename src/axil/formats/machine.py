@@ -8,8 +8,9 @@ from __future__ import annotations
 from axil.base.light import Any, NamedTuple
 from axil.errors import BadInput
 
-KEYS = ("jobs", "gpus", "notify", "protect")
+KEYS = ("jobs", "gpus", "notify", "protect", "grace")
 MOST_JOBS = 1024
+MOST_GRACE = 86400
 
 
 class Machine(NamedTuple):
@@ -23,6 +24,8 @@ class Machine(NamedTuple):
     """A shell command that is started when a detached run is over."""
     protect: bool = True
     """Whether the kernel keeps commands from changing shared data (Landlock); file modes do in any case."""
+    grace: float = 10.0
+    """Seconds that commands get to save their state when a run is stopped, before they are killed."""
 
 
 def parse_machine(text: str, source: str) -> Machine:
@@ -44,11 +47,15 @@ def parse_machine(text: str, source: str) -> Machine:
     jobs = table.get("jobs", 1)
     if not isinstance(jobs, int) or isinstance(jobs, bool) or not 1 <= jobs <= MOST_JOBS:
         raise reader.bad(("machine", "jobs"), f"it must be a whole number from 1 to {MOST_JOBS}, not {jobs!r}")
+    grace = table.get("grace", Machine().grace)
+    if not isinstance(grace, int | float) or isinstance(grace, bool) or not 0 <= grace <= MOST_GRACE:
+        raise reader.bad(("machine", "grace"), f"it must be a number of seconds from 0 to {MOST_GRACE}, not {grace!r}")
     return Machine(
         jobs,
         _gpus(reader, table["gpus"]) if "gpus" in table else None,
         reader.text(("machine", "notify"), table.get("notify", "")),
         reader.flag(("machine", "protect"), table.get("protect", True)),
+        float(grace),
     )
 
 

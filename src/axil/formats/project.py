@@ -13,7 +13,7 @@ from axil.base.quickjson import loads
 from axil.errors import BadInput
 
 FILE = "axil.toml"
-CACHE_KIND = "project-4"
+CACHE_KIND = "project-5"
 """Changes whenever `dump` or the rules of `parse` change, so that an old cache entry is never read."""
 MOST_RETRIES, MOST_GPUS = 1000, 1024
 LINKS = ("auto", "copy", "reflink", "hardlink")
@@ -48,6 +48,8 @@ class Stage(NamedTuple):
     """How many times a failed command is started again."""
     gpus: int = 0
     """Accelerators the command needs."""
+    checkpoint: tuple[str, ...] = ()
+    """Where the command keeps what it can go on from: no outputs, saved when the stage is cut off."""
     line: int = 0
     """Line of `[stages.NAME]` in axil.toml, 0 if not known."""
 
@@ -88,7 +90,20 @@ TABLES: dict[str, tuple[str, ...]] = {
     "experiments": ("names",),
     "store": ("link",),
     "env": ("strict",),
-    "stages": ("cmd", "deps", "params", *MADE, "keep", "cwd", "env", "always", "timeout", "retry", "resources"),
+    "stages": (
+        "cmd",
+        "deps",
+        "params",
+        *MADE,
+        "keep",
+        "cwd",
+        "env",
+        "always",
+        "timeout",
+        "retry",
+        "resources",
+        "checkpoint",
+    ),
     "remotes": (),  # any name; formats/remotes.py
 }
 
@@ -183,6 +198,8 @@ def written(stage: Stage) -> dict[str, Any]:
         values["retry"] = stage.retry
     if stage.gpus:
         values["resources"] = {"gpus": stage.gpus}
+    if stage.checkpoint:
+        values["checkpoint"] = stage.checkpoint[0] if len(stage.checkpoint) == 1 else list(stage.checkpoint)
     return values
 
 
@@ -241,6 +258,7 @@ class Reader:
         made = {key: self.paths((*where, key), value.get(key, [])) for key in MADE}
         every = self.once(where, made)
         cwd = self.text((*where, "cwd"), value.get("cwd", ""))
+        left = value.get("checkpoint", [])
         return Stage(
             name,
             cmd,
@@ -253,6 +271,9 @@ class Reader:
             timeout=self.span((*where, "timeout"), value.get("timeout")),
             retry=self.number((*where, "retry"), value.get("retry", 0), MOST_RETRIES),
             gpus=self.resources((*where, "resources"), value.get("resources", {})),
+            checkpoint=self.paths(
+                (*where, "checkpoint"), [left] if isinstance(left, str) else left, "one path or a list"
+            ),
             line=self.line(where),
             **made,
         )

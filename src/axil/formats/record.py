@@ -52,6 +52,10 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     outs: dict[str, Output] = {}
     """Outs, metrics and plots; partial ones if the stage failed."""
     metrics: dict[str, float] = {}
+    start: dict[str, str] = {}
+    """Path -> oid of the checkpoint that the command found there and went on from."""
+    checkpoint: dict[str, Output] = {}
+    """Path -> what its checkpoints held when the stage was cut off: it failed, was stopped or lost."""
     started: float = 0.0
     seconds: float = 0.0
     exit_code: int | None = None
@@ -145,6 +149,11 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     """The sweep it belongs to."""
     trial: int = 0
     """Its number in the sweep or group, from 1; 0 for the run of the stages that all trials share."""
+    data: dict[str, Output] = {}
+    """Path -> what the run was given there, where neither its code nor a pointer in it says so."""
+    attempt: int = 1
+    resumes: str = ""
+    """Of a later attempt: the id of the run's first one."""
 
 
 class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
@@ -327,6 +336,10 @@ def _check_run(run: Run, source: str) -> None:
     check.check_time(source, "ended", run.ended)
     for path, oid in run.environment.locks.items():
         check.check_hex(source, f"environment.locks.{path}", oid, _OID)
+    _check_outputs(run.data, source, "data")
+    check.check_ulid(source, "resumes", run.resumes, empty=True)
+    if (run.attempt > 1) != bool(run.resumes) or run.attempt < 1 or run.resumes == run.id:
+        raise check.refused(source, "attempt", run.attempt, f"does not go with resumes: {run.resumes}")
     for number, stage in enumerate(run.stages):
         _check_stage(stage, source, f"stages[{number}]")
 
@@ -349,7 +362,10 @@ def _check_stage(stage: StageRecord, source: str, at: str) -> None:
     check.check_ulid(source, f"{at}.source", stage.source, empty=True)
     for path, oid in stage.deps.items():
         check.check_hex(source, f"{at}.deps.{path}", oid, _OID)
+    for path, oid in stage.start.items():
+        check.check_hex(source, f"{at}.start.{path}", oid, _OID)
     _check_outputs(stage.outs, source, f"{at}.outs")
+    _check_outputs(stage.checkpoint, source, f"{at}.checkpoint")
 
 
 def _check_outputs(outs: dict[str, Output], source: str, at: str) -> None:

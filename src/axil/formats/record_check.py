@@ -30,6 +30,8 @@ _ROLES = {
     "space": "free",
     "code": "paths",
     "locks": "paths",
+    "start": "paths",
+    "checkpoint": "paths",
 }
 # Patterns as text: most texts are found good without them, and compiling them takes longer than checking a record.
 _BAD_IN_NAME = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|^[./]|[./]\Z|^@\Z|^-"

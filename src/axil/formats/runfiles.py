@@ -15,6 +15,17 @@ from axil.formats.record import Output, Run, Scalar, StageRecord
 VERSION = 1
 
 
+class Start(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The checkpoint that a stage of a resumed run goes on from, and the inputs that it belongs to."""
+
+    run: str
+    """The attempt that left it."""
+    paths: dict[str, Output]
+    deps: dict[str, str] = {}
+    params: dict[str, Scalar | list[object] | dict[str, object]] = {}
+    env: dict[str, str] = {}
+
+
 class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was asked: written once, before anything runs."""
 
@@ -53,6 +64,17 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     seed_key: str = ""
     sweep: str = ""
     trial: int = 0
+    checkpoints: dict[str, list[str]] = {}
+    """Stage -> where it keeps its checkpoints: what is there is saved if it is cut off."""
+    edited: list[str] = []
+    """The paths of `data` that no pointer in the snapshot tells the content of."""
+    attempt: int = 1
+    resumes: str = ""
+    """Of a later attempt: the id of the run's first one."""
+    starts: dict[str, Start] = {}
+    """Of a later attempt: stage -> the checkpoint it goes on from."""
+    series: str = ""
+    """Of a later attempt: oid of what the earlier ones had logged."""
 
 
 class Supervised(msgspec.Struct, frozen=True, tag="supervised", tag_field="event"):

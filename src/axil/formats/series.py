@@ -36,6 +36,7 @@ class Point(NamedTuple):
 
 
 _decoder = msgspec.json.Decoder(Line)
+_encoder = msgspec.json.Encoder()
 
 
 class Reader:
@@ -94,6 +95,12 @@ def _decode(data: bytes) -> Line | None:
 
 def _constant(word: str) -> str:
     return {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}[word]
+
+
+def encode(point: Point) -> bytes:
+    """The line that says `point`."""
+    value = point.value if math.isfinite(point.value) else str(point.value)
+    return _encoder.encode(Line({point.name: value}, point.step, point.time, point.stage)) + b"\n"
 
 
 class Summary:

@@ -19,7 +19,7 @@ from axil.journal.rows import Experiment, Problem
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run, StageRecord
 
-SCHEMA = 3
+SCHEMA = 4
 MEMORY = ":memory:"
 _TIMEOUT = 60.0
 
@@ -28,10 +28,12 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE runs (
   n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
   time REAL NOT NULL, ended REAL NOT NULL, message TEXT NOT NULL, author TEXT NOT NULL, retracted INTEGER NOT NULL,
-  sample INTEGER NOT NULL, sweep TEXT NOT NULL, trial INTEGER NOT NULL, seed INTEGER, is_group INTEGER NOT NULL);
+  sample INTEGER NOT NULL, sweep TEXT NOT NULL, trial INTEGER NOT NULL, seed INTEGER, is_group INTEGER NOT NULL,
+  attempt INTEGER NOT NULL, resumes TEXT NOT NULL);
 CREATE INDEX runs_sweep ON runs (sweep, id) WHERE sweep != '';
 CREATE INDEX runs_identity ON runs (identity, id);
 CREATE INDEX runs_name ON runs (name);
+CREATE INDEX runs_resumes ON runs (resumes, attempt) WHERE resumes != '';
 CREATE TABLE details (n INTEGER PRIMARY KEY, params TEXT NOT NULL, metrics TEXT NOT NULL);
 CREATE TABLE params (key TEXT, run INTEGER, num REAL, text TEXT, PRIMARY KEY (key, run)) WITHOUT ROWID;
 CREATE TABLE metrics (name TEXT, run INTEGER, num REAL, PRIMARY KEY (name, run)) WITHOUT ROWID;
@@ -203,7 +205,8 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         known.add(run.id)
         last += 1
         facts = (last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id)
-        rows.append((*facts, run.group or run.sweep, run.trial, _seed(run), bool(run.group)))
+        marks = (run.group or run.sweep, run.trial, _seed(run), bool(run.group), run.attempt, run.resumes)
+        rows.append((*facts, *marks))
         details.append((last, json.dumps(run.params), json.dumps(run.metrics)))
         params += [(key, last, *_value(value)) for key, value in run.params.items()]
         metrics += [(name, last, value) for name, value in run.metrics.items()]
@@ -213,7 +216,7 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         outputs += _outputs(run)
     db.executemany(
         "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0,"
-        " ?, ?, ?, ?)",
+        " ?, ?, ?, ?, ?, ?)",
         rows,
     )
     db.executemany("INSERT INTO details VALUES (?, ?, ?)", details)
@@ -261,8 +264,12 @@ def _outputs(run: Run) -> list[tuple[object, ...]]:
     for stage in run.stages:
         for path, out in stage.outs.items():
             rows.append((run.id, stage.name, "out", os.fsencode(path), bytes.fromhex(out.oid), out.kind))
+        for path, out in stage.checkpoint.items():
+            rows.append((run.id, stage.name, "checkpoint", os.fsencode(path), bytes.fromhex(out.oid), out.kind))
         if stage.log:
             rows.append((run.id, stage.name, "log", b"", bytes.fromhex(stage.log), "file"))
+    for path, out in run.data.items():
+        rows.append((run.id, "", "data", os.fsencode(path), bytes.fromhex(out.oid), out.kind))
     if run.series:
         rows.append((run.id, "", "series", b"", bytes.fromhex(run.series), "file"))
     if run.system:

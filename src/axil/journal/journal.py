@@ -163,16 +163,17 @@ class Journal:
         descending: bool | None = None,
         limit: int | None = None,
         retracted: bool = False,
+        attempts: bool = False,
         directions: Mapping[str, str] | None = None,
     ) -> list[RunRow]:
         """The runs asked for, the newest first unless `sort` names a metric, parameter or built-in.
 
         `where` is a condition (journal/query.py). Without `descending`, a metric's better end comes first: `directions`
-        says which ("max", "min"), "max" where it does not. Raises `NotFound` for an unknown experiment and `BadInput`
-        for a wrong condition or an unknown name.
+        says which ("max", "min"), "max" where it does not. `attempts`: not only the last one of a resumed run. Raises
+        `NotFound` for an unknown experiment and `BadInput` for a wrong condition or an unknown name.
         """
         chosen = self._identities(experiment) if experiment is not None else None
-        asked = reading.Asked(chosen, states, where, sort, descending, limit, retracted, directions or {})
+        asked = reading.Asked(chosen, states, where, sort, descending, limit, retracted, attempts, directions or {})
         return self._ask(lambda db: reading.runs(db, asked, self._clock()))
 
     def latest(self, experiment: str, state: str | None = "succeeded") -> RunRow | None:
@@ -246,6 +247,10 @@ class Journal:
         if not isinstance(found, record.Run):
             raise Damaged(f"the record of run {run} cannot be read", "git has lost it", "run `git fsck`")
         return found
+
+    def attempts(self, run: str) -> list[RunRow]:
+        """All attempts of the run that any of them with the whole id `run` belongs to, in their order."""
+        return self._ask(lambda db: reading.attempts(db, run))
 
     def stages(self, run: str) -> list[StageRow]:
         """All stages of the run with that whole id, in their order."""

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from axil.journal import query
 
 _RUN = "SELECT r.id, coalesce(e.name, r.name), r.state, r.time, r.ended, r.message, r.author, d.params, d.metrics,"
-_MARKS = "r.retracted, r.sample, r.sweep, r.trial, r.seed, r.is_group"
+_MARKS = "r.retracted, r.sample, r.sweep, r.trial, r.seed, r.is_group, r.attempt, r.resumes"
 _FROM = " FROM runs r LEFT JOIN experiments e ON e.identity = r.identity"
 _STAGE = (
     "SELECT s.body, s.run, r.author, r.time, coalesce(e.name, r.name) FROM {} JOIN {}"
     " LEFT JOIN experiments e ON e.identity = r.identity WHERE "
 )
+
+
+_EARLIER = (
+    "SELECT resumes FROM runs WHERE resumes != '' AND NOT retracted UNION SELECT a.id FROM runs a JOIN runs b"
+    " ON b.resumes = a.resumes AND b.attempt > a.attempt WHERE a.resumes != '' AND b.resumes != '' AND NOT b.retracted"
+)
+"""Attempts of which there is a later one."""
 
 
 class Asked(NamedTuple):
@@ -32,6 +39,8 @@ class Asked(NamedTuple):
     descending: bool | None = None
     limit: int | None = None
     retracted: bool = False
+    attempts: bool = False
+    """Earlier attempts of resumed runs too."""
     directions: Mapping[str, str] = {}
     """Metric -> "max" or "min": which end is the better one, and so comes first."""
 
@@ -39,6 +48,8 @@ class Asked(NamedTuple):
 def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     """The runs asked for; without `sort` the newest first. Runs without the sorted value come last."""
     conditions, values = ["NOT r.retracted"] if not asked.retracted else [], list[object]()
+    if not asked.attempts:
+        conditions.append(f"r.id NOT IN ({_EARLIER})")
     for column, wanted in (("r.identity", asked.identities), ("r.state", asked.states)):
         if wanted is not None:
             conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
@@ -87,6 +98,17 @@ def members(db: sqlite3.Connection, sweep: str) -> list[RunRow]:
     return [_run_row(row) for row in db.execute(sql, (sweep,))]
 
 
+def attempts(db: sqlite3.Connection, id: str) -> list[RunRow]:
+    """All attempts of the run of which `id` is one, in their order."""
+    row = run(db, id)
+    if row is None:
+        return []
+    first = row.resumes or row.id
+    same = "(r.id = ? OR (r.resumes != '' AND r.resumes = ?))"
+    sql = f"{_RUN} {_MARKS}{_FROM} JOIN details d ON d.n = r.n WHERE NOT r.retracted AND {same}"
+    return [_run_row(row) for row in db.execute(f"{sql} ORDER BY r.attempt, r.id", (first, first))]
+
+
 def run_ids(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
     """Up to `limit` run ids that begin with `prefix` (upper case), ascending."""
     rows = db.execute("SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", (prefix, prefix + "~", limit))
@@ -118,7 +140,7 @@ def renamed(db: sqlite3.Connection) -> dict[str, str]:
 def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
     """Identity -> what its runs come to: how many, the newest, and the best of `metric` among the succeeded."""
     sql = "SELECT identity, count(*), max(id), state, time FROM runs"
-    sql += " WHERE NOT retracted AND identity != '' GROUP BY identity"
+    sql += f" WHERE NOT retracted AND identity != '' AND id NOT IN ({_EARLIER}) GROUP BY identity"
     found = {row[0]: Summary(row[1], row[2], row[3], row[4]) for row in db.execute(sql)}
     if metric is not None:
         # SQLite takes the bare column of a query with one min() or max() from the row that holds it.
@@ -168,7 +190,7 @@ def notes(db: sqlite3.Connection, identity: str, run_id: str) -> list[NoteRow]:
 
 
 def outputs(db: sqlite3.Connection, *, retracted: bool) -> Iterator[OutputRef]:
-    """Every object a run needs: outs, logs and series; those of retracted runs only if asked."""
+    """Every object a run needs: outs, logs, series, checkpoints and data; those of retracted runs only if asked."""
     sql = "SELECT o.oid, o.run, o.stage, o.role, o.path, o.kind FROM outputs o JOIN runs r ON r.id = o.run"
     for oid, run_id, stage, role, path, kind in db.execute(sql if retracted else f"{sql} WHERE NOT r.retracted"):
         yield OutputRef(oid, run_id, stage, role, os.fsdecode(path), kind)
@@ -216,11 +238,12 @@ def _order(field: query.Field, asked: Asked) -> tuple[str, str, list[object]]:
 
 def _run_row(row: tuple[str, ...]) -> RunRow:
     run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample, *marks = row
-    sweep, trial, seed, is_group = marks
+    sweep, trial, seed, is_group, attempt, resumes = marks
     return RunRow(
         run_id, experiment, state, float(time), float(ended), message, author,
         loads(params), loads(metrics), bool(retracted), int(sample),
         "" if is_group else sweep, int(trial), sweep if is_group else "", None if seed is None else int(seed),
+        int(attempt), resumes,
     )  # fmt: skip
 
 
@@ -254,4 +277,6 @@ def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
         log=read("log", ""),
         tail=read("tail", ""),
         read=read("read", []),
+        start=read("start", {}),
+        checkpoint={path: OutputRow(**out) for path, out in read("checkpoint", {}).items()},
     )

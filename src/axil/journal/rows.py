@@ -60,6 +60,10 @@ class StageRow(NamedTuple):
     tail: str = ""
     read: list[str] = []
     """Parameters that were read at run time; a table's name stands for all in it, "" for all there are."""
+    start: dict[str, str] = {}
+    """Path -> oid of the checkpoint it went on from."""
+    checkpoint: dict[str, OutputRow] = {}
+    """What its checkpoints held when it was cut off."""
 
 
 class RunRow(NamedTuple):
@@ -86,6 +90,9 @@ class RunRow(NamedTuple):
     group: str = ""
     """The replicates it is one of."""
     seed: int | None = None
+    attempt: int = 1
+    resumes: str = ""
+    """Of a later attempt: the id of the run's first one."""
 
     @property
     def seconds(self) -> float:
@@ -155,9 +162,9 @@ class NoteRow(NamedTuple):
 
 
 class OutputRef(NamedTuple):
-    """A stored object that a run needs; `path` is "" unless it is an out.
+    """A stored object that a run needs: `role` is "out", "log", "series", "artifacts", "system", "checkpoint" or "data".
 
-    `role` is "out", "log", "series", "artifacts" or "system".
+    `path` is "" for all but outs, checkpoints and data.
     """
 
     oid: bytes

@@ -21,6 +21,11 @@ class Graph(NamedTuple):
     inside: dict[str, tuple[str, ...]]
     """Folder -> the outputs that lie somewhere inside it."""
 
+    @property
+    def written(self) -> list[str]:
+        """What stages write that git is not to have: outputs and checkpoints."""
+        return [path for stage in self.stages.values() for path in (*stage.made, *stage.checkpoint)]
+
     def sources(self, path: str) -> tuple[str, ...]:
         """The outputs that `path` is made of: the one it equals or lies in, or those that lie in it."""
         over = covering(path, self.makers)
@@ -97,6 +102,7 @@ def build(stages: Mapping[str, Stage], source: str = FILE) -> Graph:
             if folder in makers:
                 raise _clash(stages[makers[folder]], folder, stages[name], path, source)
             inside.setdefault(folder, []).append(path)
+    _check_checkpoints(stages, makers, inside, source)
     draft = Graph(dict(stages), {}, {}, makers, {folder: tuple(paths) for folder, paths in inside.items()})
     upstream = {
         name: tuple(dict.fromkeys(makers[out] for dep in stage.deps for out in draft.sources(dep)))
@@ -114,9 +120,40 @@ def build(stages: Mapping[str, Stage], source: str = FILE) -> Graph:
     )
 
 
+def _check_checkpoints(
+    stages: Mapping[str, Stage], makers: Mapping[str, str], inside: Mapping[str, object], source: str
+) -> None:
+    """Raises `BadInput` if a checkpoint overlaps an output, a dependency or another checkpoint."""
+    used = {path: stage for stage in stages.values() for path in (*stage.deps, *stage.checkpoint)}
+    above = {folder for path in used for folder in parents(path)}
+    seen: set[str] = set()
+    for stage in stages.values():
+        for path in stage.checkpoint:
+            if covering(path, makers) or path in inside or covering(path.rpartition("/")[0], used) or path in above:
+                other = "overlaps something that a stage reads or makes"
+            elif path in seen or any(path in one.deps for one in stages.values()):
+                other = "is also a dependency, or the checkpoint of another stage"
+            else:
+                seen.add(path)
+                continue
+            raise BadInput(
+                f"{_at(source, stage)}: the checkpoint {path} of stage {stage.name} {other}",
+                "a checkpoint belongs to its stage alone, and is removed when that begins anew",
+                "give it a folder of its own: checkpoint = 'ckpt/'",
+            )
+
+
 def check_tracked(graph: Graph, tracked: Collection[str], source: str = FILE) -> None:
     """Raises `BadInput` if an output equals, holds or lies in data tracked with `axil add` (project paths)."""
     folders = {folder: path for path in tracked for folder in parents(path)}
+    for stage in graph.stages.values():
+        for path in stage.checkpoint:
+            # Tracked as a whole it is what the stage starts from.
+            if path in folders or covering(path.rpartition("/")[0], tracked) is not None:
+                raise BadInput(
+                    f"{_at(source, stage)}: the checkpoint {path} of stage {stage.name} overlaps tracked data",
+                    "", "give it a folder of its own",
+                )  # fmt: skip
     for path, name in graph.makers.items():
         other = covering(path, tracked) or folders.get(path)
         if other is not None:
@@ -133,7 +170,7 @@ def check_git(graph: Graph, files: Iterable[str], source: str = FILE) -> None:
 
     Metrics and plots may be in git: they are small, and people like to read them there.
     """
-    outs = {path: stage for stage in graph.stages.values() for path in stage.outs}
+    outs = {path: stage for stage in graph.stages.values() for path in (*stage.outs, *stage.checkpoint)}
     for file in files:
         path = covering(file, outs)
         if path is not None:

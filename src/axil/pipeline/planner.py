@@ -93,7 +93,8 @@ class Planner:
     `environ` is where the values of `env` names are taken from; `environment` names the Python environment if it
     counts (`env.strict`), else "". `force` are stages that run in any case. `experiment` is the current branch.
     `difference` tells what changed inside a dependency, for reasons. `elsewhere` knows of objects on remotes. `given`
-    is what paths hold whatever the work tree says: content that is laid there only when something reads it.
+    is what paths hold whatever the work tree says: content that is laid there only when something reads it. `starts`
+    are tracked checkpoints: a stage that has one starts from it, so it counts as an input.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Planner:
         difference: Difference | None = None,
         elsewhere: Elsewhere | None = None,
         given: Made = {},  # noqa: B006 (never changed)
+        starts: Made = {},  # noqa: B006 (never changed)
     ) -> None:
         self.root = root
         self.file = file
@@ -130,6 +132,7 @@ class Planner:
         self.difference = difference
         self.elsewhere = elsewhere
         self.given = given
+        self.starts = starts
         self.sources = Sources(root, index, index.clock)
         self.finder = Finder(root, self.sources)
         self._here: dict[str, Pointer | None] = {}
@@ -200,10 +203,11 @@ class Planner:
         env = {variable: keys.hash_env(self.environ.get(variable)) for variable in stage.env}
         if self.environment:
             env[keys.ENVIRONMENT] = self.environment
+        start = {path: self.starts[path].oid.hex() for path in stage.checkpoint if path in self.starts}
         inputs = StageInputs(
             cmd=stage.cmd,
             cwd=stage.cwd,
-            deps={dep: self._dep(stage, dep, made).hex() for dep in stage.deps},
+            deps={dep: self._dep(stage, dep, made).hex() for dep in stage.deps} | start,
             params=chosen(self.params.flat, stage.params, read),
             code=closure.code,
             env=env,

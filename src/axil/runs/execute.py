@@ -9,6 +9,7 @@ from axil.base.clock import Clock, system_clock
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.formats.pointer import Pointer
+from axil.formats.project import Stage
 from axil.journal.journal import Journal
 from axil.pipeline.planner import Decision, Planner
 from axil.runs import stage as stages
@@ -128,9 +129,10 @@ def carry_out(
         tuple(protect),
         frozenset(one.name for one in seedless if not stages.seeded(one, spec.seed_key)),
         spec.source,
+        spec.attempt,
     )
     clock, fetch = handles.clock, handles.fetch
-    scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch)
+    scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch, spec.starts)
     # Caught to the very end: a second Ctrl-C must not keep what ran out of the journal.
     with caught(lambda number: scheduler.inbox.put(StopAsked(number))), beating(folder.file(LOCK)):
         if number := asked():
@@ -200,6 +202,7 @@ def _spec(handles: Handles, plan: list[Decision], request: Request, snapshot: st
     from axil.formats.runfiles import Spec
 
     planner = handles.planner
+    stages_ = [planner.graph.stages[decision.stage] for decision in plan]
     return Spec(
         id=request.id,
         time=handles.clock(),
@@ -211,11 +214,17 @@ def _spec(handles: Handles, plan: list[Decision], request: Request, snapshot: st
         host=request.host,
         message=request.message,
         targets=list(request.targets),
-        outs=[path for decision in plan for path in planner.graph.stages[decision.stage].made],
+        outs=[path for one in stages_ for path in (*one.made, *one.checkpoint)],
+        checkpoints=checkpoints_of(stages_),
         params=dict(planner.params.flat),
         pid=os.getpid(),
         boot=boot(),
     )
+
+
+def checkpoints_of(some: Iterable[Stage]) -> dict[str, list[str]]:
+    """Stage -> where it keeps its checkpoints, as a run's spec says it."""
+    return {stage.name: list(stage.checkpoint) for stage in some if stage.checkpoint}
 
 
 def params_of(flat: Mapping[str, object]) -> bytes:

@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterable, Mapping
 
 from axil.base.light import TYPE_CHECKING, Any
-from axil.errors import AxilError
+from axil.errors import AxilError, NotFound
 from axil.runs import artifacts
 from axil.runs.rundir import ARTIFACTS, LOGGED, SERIES, SYSTEM, RunDir
 from axil.runs.system import summary as usage
 from axil.store import Saved, Store
+
+STITCHED = "stitched.jsonl"
+"""In the folder of a later attempt: the series with those of the earlier ones."""
 
 if TYPE_CHECKING:
     from axil.formats.record import Environment, Output, Run, RunState, Scalar, StageRecord
@@ -31,10 +34,18 @@ def conclude(
     ended: float,
     error: str = "",
 ) -> Run:
-    """The run's record. Its logs, series and artifacts are stored, durably, when this returns."""
+    """The run's record. Its logs, series and artifacts are stored, durably, when this returns.
+
+    Of a later attempt the series goes on from what the earlier ones had logged.
+    """
     from axil.base.structs import msgspec
 
-    oids, kept = _store_files(folder, store)
+    series = folder.file(SERIES)
+    stages = list(stages)
+    if spec.series:
+        series = folder.file(STITCHED)
+        summary, stages = _continued(folder, spec, stages, store, summary)
+    oids, kept = _store_files(folder, series, store)
     records = [msgspec.structs.replace(one, log=oids.get(folder.log(one.name), one.log)) for one in stages]
     failed = next((one for one in records if one.state == "failed"), None)
     return record_of(
@@ -45,7 +56,7 @@ def conclude(
         stages=records,
         metrics=_final_metrics(records, summary),
         summary={name: series for stage in summary.stages() for name, series in summary.series(stage).items()},
-        series=oids.get(folder.file(SERIES), ""),
+        series=oids.get(series, ""),
         artifacts=kept,
         system=oids.get(folder.file(SYSTEM), ""),
         usage=usage(folder.file(SYSTEM)),
@@ -73,6 +84,9 @@ def record_of(spec: Spec, **came: Any) -> Run:
         seed=spec.seed,
         sweep=spec.sweep,
         trial=spec.trial,
+        data={path: spec.data[path] for path in spec.edited},
+        attempt=spec.attempt,
+        resumes=spec.resumes,
         **{"params": spec.params, **came},
     )
 
@@ -101,12 +115,32 @@ def _logged(folder: RunDir) -> Mapping[str, Scalar]:
         return {}
 
 
-def _store_files(folder: RunDir, store: Store) -> tuple[Mapping[str, str], Output | None]:
+def _continued(
+    folder: RunDir, spec: Spec, stages: list[StageRecord], store: Store, summary: Summary
+) -> tuple[Summary, list[StageRecord]]:
+    """Sum up earlier attempts and this one together; the stages with the last values of both."""
+    from axil.base.structs import msgspec
+    from axil.runs.stitch import stitch
+
+    try:
+        earlier = store.read(bytes.fromhex(spec.series))
+    except NotFound:
+        earlier = b""  # It was not on this machine when the run was resumed; the earlier attempt's record names it.
+    anew = {one.name for one in stages if one.state not in ("cached", "current", "skipped") and not one.start}
+    whole = stitch(earlier, folder.file(SERIES), folder.file(STITCHED), anew)
+    # What a metrics file said counts more than what was logged.
+    return whole, [
+        msgspec.structs.replace(one, metrics={**whole.final(one.name), **one.metrics}) if one.start else one
+        for one in stages
+    ]
+
+
+def _store_files(folder: RunDir, series: str, store: Store) -> tuple[Mapping[str, str], Output | None]:
     """Put logs, series and artifacts into the store in one commit; absolute path -> oid in hex, and the artifacts.
 
     Empty logs and series are left out.
     """
-    paths = [folder.file(SERIES), folder.file(SYSTEM)]
+    paths = [series, folder.file(SYSTEM)]
     with contextlib.suppress(FileNotFoundError):
         paths += [folder.file("logs", name) for name in sorted(os.listdir(folder.file("logs")))]
     paths = [path for path in paths if _size(path)]

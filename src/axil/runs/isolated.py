@@ -106,6 +106,8 @@ class Isolated(Outputs):
     def lend(self, data: Mapping[str, Pointer]) -> None:
         """Give the run `data`: what is hashed as a part of something larger now, the rest when a command starts."""
         kept = {path for stage in self._graph.stages.values() for path in stage.keep}
+        own = {path for stage in self._graph.stages.values() for path in stage.checkpoint}
+        data = {path: pointer for path, pointer in data.items() if path not in own}
         real = [path for path in data if path in kept or self._is_part(path)]
         self._lay_real({path: data[path] for path in real})
         self.given |= {path: pointer for path, pointer in data.items() if path not in kept}

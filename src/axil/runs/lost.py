@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from axil.base.clock import Clock
@@ -94,7 +94,11 @@ def _record(folder: RunDir, spec: Spec, state: State, store: Store, cache: Cache
     traces = Traces(folder.file(rundir.TRACE))
     traces.collect()
     partial = _partial(folder, spec, state, store) if spec.source else {}
-    stages = [_last_words(folder, stage, series, partial) for stage in state.stages.values()]
+    left = _checkpoints(folder, spec, state, store)
+    stages = [
+        _last_words(folder, stage, series, partial.get(stage.name, {}), left.get(stage.name, {}))
+        for stage in state.stages.values()
+    ]
     return conclude(
         folder,
         spec,
@@ -130,8 +134,35 @@ def _partial(folder: RunDir, spec: Spec, state: State, store: Store) -> dict[str
     return found
 
 
+def _checkpoints(folder: RunDir, spec: Spec, state: State, store: Store) -> dict[str, dict[str, Output]]:
+    """Stage -> the checkpoints of those that were cut off, saved from the run's work tree."""
+    from axil.data.index import WorkTreeIndex
+    from axil.runs.outputs import save_some
+    from axil.runs.stage import output
+
+    cut = [name for name, stage in state.stages.items() if stage.state == "lost" and name in spec.checkpoints]
+    if not cut or not os.path.isdir(spec.root):
+        return {}
+    # The index of that work tree may be in use, or gone.
+    index = WorkTreeIndex(folder.file("adopted.db"), store.clock)
+    try:
+        return {
+            name: {
+                path: output(found)
+                for path, found in save_some(index, store, spec.root, spec.checkpoints[name]).items()
+            }
+            for name in cut
+        }
+    finally:
+        index.close()
+
+
 def _last_words(
-    folder: RunDir, stage: StageRecord, series: SeriesFile, partial: Mapping[str, dict[str, Output]]
+    folder: RunDir,
+    stage: StageRecord,
+    series: SeriesFile,
+    partial: dict[str, Output],
+    checkpoint: dict[str, Output],
 ) -> StageRecord:
     """The record of a stage; of one that was cut off, with what it had logged."""
     from axil.base.structs import msgspec
@@ -141,9 +172,10 @@ def _last_words(
         return stage
     return msgspec.structs.replace(
         stage,
-        outs=partial.get(stage.name, {}),
+        outs=partial,
         tail=tail_of(folder.log(stage.name)),
         metrics=series.summary.final(stage.name),
+        checkpoint=checkpoint,
         seconds=max(0.0, _last_sign(folder) - stage.started),
     )
 

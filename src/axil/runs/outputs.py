@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat as modes
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,11 @@ from axil.data.materialise import Target, materialise
 from axil.errors import AxilError, BadInput
 from axil.formats.pointer import Pointer
 from axil.formats.project import FILE, Stage
+from axil.store import Store
 
 if TYPE_CHECKING:
     from axil.formats.record import Output
     from axil.journal.rows import OutputRow
-    from axil.store import Store
 
 
 class SavedPath(NamedTuple):
@@ -45,16 +46,17 @@ class Outputs:
         self._progress = progress
 
     def clear(self, stage: Stage) -> list[SavedPath]:
-        """Remove what the stage will make (but `keep`), and make the folders above it.
+        """Remove what the stage will make (but `keep`) and its checkpoints, and make the folders above them.
 
         What the store does not have is saved there first, and returned. Raises `BadInput` if something there can
         neither be saved nor removed without loss (a device, a pipe); then nothing is removed.
         """
-        there = [path for path in stage.made if path not in stage.keep and os.path.lexists(self._at(path))]
+        kept = set(stage.keep)
+        there = [path for path in (*stage.made, *stage.checkpoint) if path not in kept and self._is_there(path)]
         saved = self.save_unsaved(there)
         for path in there:
             _remove(self._at(path))
-        for path in stage.made:
+        for path in (*stage.made, *stage.checkpoint):
             folder = os.path.dirname(self._at(path))
             try:
                 os.makedirs(folder, exist_ok=True)
@@ -102,6 +104,16 @@ class Outputs:
                     continue
         return found
 
+    def collect_checkpoint(self, stage: Stage) -> dict[str, Pointer]:
+        """Save the checkpoints of a stage that was cut off; what is no plain file or folder is left out."""
+        return save_some(self._index, self._store, self.root, stage.checkpoint, self._progress)
+
+    def lay_checkpoint(self, start: Mapping[str, Pointer]) -> None:
+        """Put `start` where a stage expects its checkpoints, cleared before, as files of its own that it may change."""
+        store = Store(self._store.root, link="copy", clock=self._store.clock)
+        targets = [Target(path, None, pointer) for path, pointer in start.items()]
+        materialise(self._index, store, self.root, targets, force=True, progress=self._progress)
+
     def restore(self, outs: Mapping[str, Pointer]) -> list[SavedPath]:
         """Put recorded outputs back, touching only what differs; bytes they replace are saved first and returned."""
         for path in outs:
@@ -118,8 +130,23 @@ class Outputs:
             materialise(self._index, self._store, self.root, targets, force=True, progress=self._progress)
         return saved
 
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(self._at(path))
+
     def _at(self, path: str) -> str:
         return os.path.join(self.root, path)
+
+
+def save_some(
+    index: WorkTreeIndex, store: Store, root: str, paths: Sequence[str], progress: Progress = SILENT
+) -> dict[str, Pointer]:
+    """Save those of `paths` that are there and can be kept. Raises `AxilError` if the store cannot take them."""
+    found: dict[str, Pointer] = {}
+    for path in paths:
+        if os.path.lexists(os.path.join(root, path)):
+            with contextlib.suppress(BadInput):
+                found.update(save(index, store, root, [path], progress=progress))
+    return found
 
 
 def _remove(path: str) -> None:

@@ -195,6 +195,8 @@ class LiveRun(NamedTuple):
     pid: int
     targets: tuple[str, ...]
     outs: tuple[str, ...]
+    resumes: str = ""
+    """Of a later attempt: the id of the run's first one."""
 
 
 def live(runs: str, root: str | None = None) -> Iterator[LiveRun]:
@@ -207,7 +209,14 @@ def live(runs: str, root: str | None = None) -> Iterator[LiveRun]:
                 continue
             if root is None or spec.root == root:
                 yield LiveRun(
-                    run, spec.experiment, spec.root, spec.time, spec.pid, tuple(spec.targets), tuple(spec.outs)
+                    run,
+                    spec.experiment,
+                    spec.root,
+                    spec.time,
+                    spec.pid,
+                    tuple(spec.targets),
+                    tuple(spec.outs),
+                    spec.resumes,
                 )
 
 
@@ -241,6 +250,11 @@ def sweep(runs: str, now: float) -> None:
 
 
 def _refuse_overlap(runs: str, spec: Spec) -> None:
+    for run in ids(runs) if spec.resumes else ():
+        with contextlib.suppress(AxilError):
+            other_spec = RunDir(os.path.join(runs, run)).spec()
+            if other_spec.resumes == spec.resumes:
+                raise Blocked(f"run {run} goes on with it already", "", f"axil attach {run} shows it")
     for other in live(runs, spec.root):
         for mine in spec.outs:
             for theirs in other.outs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -35,6 +35,7 @@ from axil.runs.traces import Traces, reads
 if TYPE_CHECKING:
     from axil.base.clock import Clock
     from axil.formats.record import StageRecord
+    from axil.formats.runfiles import Start
     from axil.runs.watch import Watch
 
 
@@ -71,6 +72,7 @@ class Scheduler:
         clock: Clock,
         on_event: OnEvent,
         fetch: Fetch,
+        starts: Mapping[str, Start] = {},
     ) -> None:
         self.saved: list[SavedPath] = []
         self.records: dict[str, StageRecord] = {}
@@ -91,6 +93,7 @@ class Scheduler:
         self._clock = clock
         self._tell = on_event
         self._fetch = fetch
+        self._starts = starts
         self._stop = _Stop()
         self._limits = Limits(grace)
         self._tries: dict[str, int] = {}
@@ -177,7 +180,8 @@ class Scheduler:
     def _start(self, decision: Decision, started: float) -> None:
         name, stage = decision.stage, self._stage(decision.stage)
         attempt = self._tries[name] = self._tries.get(name, 0) + 1
-        record = stages.running(stage, decision, started, attempt)
+        start = self._start_of(stage, decision)
+        record = stages.running(stage, decision, started, attempt, start)
         if decision.inputs is None:
             raise AssertionError(f"{name}: to run, but its inputs are not known")
         self._fresh = False
@@ -188,6 +192,9 @@ class Scheduler:
             saved = self._outputs.clear(stage)
             if attempt == 1:  # Later it is what the attempt before has left.
                 self.saved += saved
+            if start:
+                self._fetch(start.values())
+                self._outputs.lay_checkpoint(start)
             watch = self._watch(stage)
             self._folder.record(Staged(record))
             command = Command(
@@ -207,6 +214,17 @@ class Scheduler:
         self._running[name] = _Running(command, record, decision.inputs, decision.seen, watch)
         self._limits.begin(name, stage.timeout)
         self._folder.record(Started(name, *command.identity))
+
+    def _tracked(self, stage: Stage) -> dict[str, Pointer]:
+        """The checkpoints that the stage starts from every time."""
+        return {path: self._planner.starts[path] for path in stage.checkpoint if path in self._planner.starts}
+
+    def _start_of(self, stage: Stage, decision: Decision) -> dict[str, Pointer]:
+        left = self._starts.get(stage.name)
+        found = stages.start(decision, self._tracked(stage), left)
+        if found is None:
+            self._note(stage.name, "it starts anew: the checkpoint of the earlier attempt belongs to other inputs")
+        return self._tracked(stage) if found is None else found
 
     def _watch(self, stage: Stage) -> Watch | None:
         if not stage.series:
@@ -267,8 +285,17 @@ class Scheduler:
         if not good and not self.stopped and self._tries[name] <= stage.retry:
             self._again(name, code)
             return
+        checkpoint: dict[str, Pointer] = {}
         if not good:
             outs = self._outputs.collect_partial(stage)
+            try:
+                checkpoint = self._outputs.collect_checkpoint(stage)
+            except AxilError as error:
+                self._note(name, f"the checkpoint could not be saved: {error}")
+        if start := self._tracked(stage):
+            # In the work tree is what git says is there; what this run left is saved.
+            with suppress(AxilError):
+                self._outputs.restore(start)
         metrics, problems = stages.metrics_of(stage, self._planner.root)
         for problem in problems:
             self._note(name, problem)
@@ -280,6 +307,7 @@ class Scheduler:
                 seen=seen,
                 read=read,
                 outs=outs,
+                checkpoint=checkpoint,
                 metrics={**self.series.catch_up().final(name), **metrics},
                 ended=ended,
                 exit_code=code,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.base.quickjson import canonical
 from axil.formats.pointer import Pointer
 from axil.formats.project import Stage
 from axil.journal.rows import OutputRow, StageRow
@@ -13,10 +15,12 @@ from axil.pipeline import keys
 from axil.pipeline.keys import StageInputs
 from axil.pipeline.planner import Decision
 from axil.runs.events import CurrentStage
+from axil.runs.outputs import pointer_of
 from axil.runs.traces import python_path
 
 if TYPE_CHECKING:
     from axil.formats.record import Output, StageRecord, StageState
+    from axil.formats.runfiles import Start
 
 SEED = "AXIL_SEED"
 """Variable with the seed of a run that is one of several replicates."""
@@ -37,6 +41,7 @@ class Names(NamedTuple):
     """Stages that the run's seed is no input of: they do not learn it, so their results are the same for all seeds."""
     source: str = ""
     """Of an isolated run: the work tree it was asked for in."""
+    attempt: int = 1
 
 
 def environment(environ: Mapping[str, str], names: Names, stage: str, attempt: int = 1) -> dict[str, str]:
@@ -50,7 +55,7 @@ def environment(environ: Mapping[str, str], names: Names, stage: str, attempt: i
         "AXIL_RUN": names.run,
         "AXIL_EXPERIMENT": names.experiment,
         "AXIL_STAGE": stage,
-        "AXIL_ATTEMPT": str(attempt),
+        "AXIL_ATTEMPT": str(names.attempt - 1 + attempt),
         "AXIL_ROOT": names.root,
         **source,
         # Without it Python keeps lines back when its output is no terminal, and live output would come in lumps.
@@ -104,7 +109,26 @@ def _hit(decision: Decision) -> StageRow:
     return decision.hit
 
 
-def running(stage: Stage, decision: Decision, started: float, tries: int = 1) -> StageRecord:
+def start(decision: Decision, tracked: Mapping[str, Pointer], left: Start | None) -> dict[str, Pointer] | None:
+    """The checkpoints a command starts from: what an earlier attempt `left`, else `tracked` ones.
+
+    None if what was left belongs to other inputs.
+    """
+    if left is None or decision.inputs is None:
+        return dict(tracked)
+    now = decision.inputs
+    if (now.deps, canonical(now.params), now.env) != (left.deps, canonical(left.params), left.env):
+        return None
+    return {**tracked, **{path: pointer_of(out) for path, out in left.paths.items()}}
+
+
+def running(
+    stage: Stage,
+    decision: Decision,
+    started: float,
+    tries: int = 1,
+    start: Mapping[str, Pointer] = MappingProxyType({}),
+) -> StageRecord:
     """The record of a stage that starts now; its state is `lost`, which is true unless something else follows."""
     return _record(
         stage,
@@ -114,6 +138,7 @@ def running(stage: Stage, decision: Decision, started: float, tries: int = 1) ->
         key=decision.key or "",
         seen=list(decision.seen),
         read=list(decision.read),
+        start={path: pointer.oid.hex() for path, pointer in start.items()},
         started=started,
         tries=tries,
     )
@@ -132,6 +157,7 @@ def finished(
     seen: list[str],
     read: list[str],
     outs: Mapping[str, Pointer],
+    checkpoint: Mapping[str, Pointer],
     metrics: dict[str, float],
     ended: float,
     exit_code: int | None,
@@ -149,6 +175,7 @@ def finished(
         seen=seen,
         read=read,
         outs={path: output(pointer) for path, pointer in outs.items()},
+        checkpoint={path: output(pointer) for path, pointer in checkpoint.items()},
         metrics=metrics,
         seconds=ended - record.started,
         exit_code=exit_code,

@@ -2,7 +2,7 @@
 
 axil fork NAME                 a branch NAME from here; uncommitted changes come along
 axil fork +SUFFIX              a branch CURRENT_SUFFIX
-axil fork NAME --from RUN      with exactly the code, parameters and outputs of that run
+axil fork NAME --from RUN      with exactly the code, parameters, data and outputs of that run
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_message(parser, "the hypothesis: why this should help")
     action = parser.add_argument("--from", dest="source", metavar="EXP|RUN", default="", help="fork from there")
     completing(action, "targets")
+    parser.add_argument("--checkpoint", action="store_true", help="start from the checkpoint that the run left")
     add_set(parser)
     add_json(parser)
 
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         args.name,
         why=args.message,
         source=args.source,
+        checkpoint=args.checkpoint,
         assignments=args.assignments,
         progress=face.progress(),
     )

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from axil.actions.submit import Submitted
     from axil.cli.face import Face
     from axil.formats.record import Run, StageRecord
+    from axil.project import Project
     from axil.runs.follow import Watched
+    from axil.runs.rundir import RunDir
 
 EXIT_CODES = {"succeeded": 0, "stopped": 130}
 
@@ -162,7 +164,12 @@ def _isolated(args: argparse.Namespace, face: Face) -> int:
         host=os.uname().nodename,
         progress=face.progress(),
     )
-    if args.detach:
+    return carry_out(face, project, folder, asked, detached=args.detach)
+
+
+def carry_out(face: Face, project: Project, folder: RunDir, asked: Submitted, *, detached: bool) -> int:
+    """Let the run in `folder` go on by itself, or here, to its end; the exit code."""
+    if detached:
         from axil.actions.detach import detach
 
         detach(project, folder)

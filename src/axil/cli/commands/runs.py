@@ -164,7 +164,8 @@ def _row(face: Face, row: RunRow, found: RunList, best: dict[str, float], now: f
     from axil.cli.tables import Cell
 
     symbol, word, color = SYMBOLS.get(row.state, ("?", row.state, ""))
-    cells = [Cell(short(row.id), "bold"), Cell(symbol if face.style.unicode else word, color)]
+    name = short(row.id) + (f" #{row.attempt}" if row.attempt > 1 else "")
+    cells = [Cell(name, "bold"), Cell(symbol if face.style.unicode else word, color)]
     if not alone:
         cells.append(Cell(row.experiment or "(no branch)", "" if row.experiment else "dim"))
     seconds = now - row.time if row.state == "running" else row.seconds

@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--retry", metavar="N", type=natural, default=0, help="start it again if it fails, at most so often"
     )
     new.add_argument("--gpus", metavar="N", type=natural, default=0, help="accelerators it needs")
+    _many(new, None, "--checkpoint", "PATH", "a file or folder where it keeps what it can go on from")
     new.add_argument("-f", "--force", action="store_true", help="replace the stage if it is there")
     add_json(new)
     new.command_after_dashes = "command"  # type: ignore[attr-defined]
@@ -97,6 +98,7 @@ def _stage(args: argparse.Namespace, face: Face) -> Stage:
         timeout=args.timeout,
         retry=args.retry,
         gpus=args.gpus,
+        checkpoint=paths(args.checkpoint),
     )
     return stage._replace(keep=stage.made if args.keep else (), cwd="" if stage.cwd == "." else stage.cwd)
 

@@ -1,4 +1,4 @@
-"""End runs. Commands get TERM and ten seconds to save their state; what they logged is kept."""
+"""End runs. Commands get time to save their state (`[machine] grace`, ten seconds); what they logged is kept."""
 
 from __future__ import annotations
 
