@@ -120,6 +120,7 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
     if states and not {"running", "queued"} & set(states):
         return found
     from axil.actions.live import going
+    from axil.runs.rundir import live
 
     known = {row.id for row in found}
     running = [
@@ -127,8 +128,8 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
         for run in going(project)
         if run.run not in known and experiment in ("", run.experiment) and (not states or run.state in states)
     ]
-    going = {run.resumes for run in live(project.runs_folder)} - {""}
-    found = [row for row in found if row.id not in going and row.resumes not in going]
+    resumed = {run.resumes for run in live(project.runs_folder)} - {""}
+    found = [row for row in found if row.id not in resumed and row.resumes not in resumed]
     return sorted([*running, *found], key=lambda row: row.id, reverse=True) if running else found
 
 

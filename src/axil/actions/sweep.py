@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from axil.actions.submit import Base, Taken, take
+from axil.actions.tracking import pointers_at
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import BadInput, Damaged
@@ -17,6 +18,7 @@ from axil.formats import space as spaces
 from axil.formats.params import Assignment
 from axil.pipeline.graph import Graph, build, reach
 from axil.pipeline.load import parse_params
+from axil.runs.outputs import pointer_of
 from axil.runs.stage import SEED, reads, seeded
 
 if TYPE_CHECKING:
@@ -154,6 +156,7 @@ def base_of(project: Project, sweep: Sweep) -> Base:
         names = [file.params_file] if file.params_file else params.NAMES
         found = ((name, cat.blob(f"{sweep.snapshot}:{name}")) for name in names)
         path, data = next(((name, data) for name, data in found if data is not None), ("", b""))
+    known = pointers_at(project, sweep.snapshot)
     return Base(
         snapshot=sweep.snapshot,
         commit=sweep.commit,
@@ -164,6 +167,7 @@ def base_of(project: Project, sweep: Sweep) -> Base:
         graph=build(file.stages),
         targets=tuple(sweep.targets),
         data=sweep.data,
+        edited=tuple(path for path, out in sweep.data.items() if pointer_of(out) != known.get(path)),
     )
 
 

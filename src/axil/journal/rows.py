@@ -162,9 +162,9 @@ class NoteRow(NamedTuple):
 
 
 class OutputRef(NamedTuple):
-    """A stored object that a run needs: `role` is "out", "log", "series", "artifacts", "system", "checkpoint" or "data".
+    """A stored object that a run needs: an "out", "log", "series", "artifacts", "system", "checkpoint" or "data".
 
-    `path` is "" for all but outs, checkpoints and data.
+    That is its `role`. `path` is "" for all but outs, checkpoints and data.
     """
 
     oid: bytes
