@@ -100,7 +100,7 @@ def test_words_of_other_tools_lead_to_commands_that_exist():
         (["runs", "--lim", "3"], "axil runs: no option --lim", "`--limit`"),
         (["completion"], "axil completion: missing SHELL", ""),
         (["stage", "ad"], "axil stage: no command 'ad'; there are: 'list', 'add'", ""),
-        (["stage", "add", "x", "--dpes", "y"], "axil stage add: no option --dpes", "did you mean `--deps` or"),
+        (["stage", "add", "x", "--dpes", "y"], "axil stage add: no option --dpes", "did you mean `--deps`,"),
         (["--colour"], "axil: no option --colour", "`--color`"),
         (["runs", "--state", "done"], "'done' is not a --state; there are: ", ""),
     ],

@@ -201,8 +201,8 @@ def _live(project: Project, run: str) -> LiveRun | None:
         return None  # It ended meanwhile, or is of a newer axil.
     alive = rundir.is_live(project.runs_folder, run)
     waiting = spec.detached and state.admitted is None
-    if not alive and not waiting:
-        return None
+    if (not alive and not waiting) or state.run is not None:
+        return None  # Nobody looks after it, or all that is left to do is to tidy up.
     stages = state.stages.values()
     return LiveRun(
         run=run,

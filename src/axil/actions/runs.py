@@ -119,6 +119,10 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
     """`found` with the runs in progress on this machine before them: the journal gets a run when it has ended."""
     if states and not {"running", "queued"} & set(states):
         return found
+    from axil.runs import rundir
+
+    if not rundir.ids(project.runs_folder):
+        return found
     from axil.actions.live import going
     from axil.runs.rundir import live
 

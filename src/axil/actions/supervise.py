@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from axil.project import Project
     from axil.runs.rundir import RunDir
 
+_LOG = 2
+"""Where the words of a command go that is started at the end: to where this process writes its own, its log."""
 POLL = 0.2
 """Seconds between two questions whether it is this run's turn."""
 
@@ -123,7 +124,7 @@ def _notify(project: Project, command: str, run: Run) -> None:
         "AXIL_METRICS": json.dumps(run.metrics),
     }
     with suppress(OSError):
-        start_detached(["/bin/sh", "-c", command], project.root, {**project.environ, **words}, sys.stderr.fileno(), [])
+        start_detached(["/bin/sh", "-c", command], project.root, {**project.environ, **words}, _LOG, [])
 
 
 def close(project: Project, folder: RunDir, state: RunState, error: str = "") -> Run:

@@ -50,6 +50,8 @@ def adopt_lost(
         folder = rundir.take(runs, run)
         if folder is not None:
             try:
+                if _elsewhere(folder, clock()):
+                    continue
                 record = _adopt(folder, journal, store, cache, grace, discard)
                 if record is not None:
                     adopted.append(record)
@@ -62,12 +64,16 @@ def adopt_lost(
     return adopted
 
 
+def _elsewhere(folder: RunDir, now: float) -> bool:
+    """Whether the run seems to be alive on another machine, whose locks are not seen here."""
+    host = folder.spec().host
+    return host not in ("", os.uname().nodename) and heard(folder.file(rundir.LOCK), now)
+
+
 def _adopt(folder: RunDir, journal: Journal, store: Store, cache: Cache, grace: float, discard: Discard) -> Run | None:
     """The record of one run, appended; None if the journal had it already, or if the run still waits."""
     spec, state = folder.spec(), folder.state()
     run = state.run
-    if spec.host not in ("", os.uname().nodename) and heard(folder.file(rundir.LOCK)):
-        return None  # Alive on another machine, whose locks are not seen here.
     if run is None:
         if spec.detached and state.admitted is None:
             return None

@@ -127,7 +127,7 @@ def _replicates(args: argparse.Namespace, face: Face) -> int:
         args.stages,
         assignments=args.assignments,
         message=args.message,
-        gpus=args.gpus,
+        gpus=args.gpus or 0,
         progress=face.progress(),
     )
     jobs = args.jobs if args.jobs > 1 else 0
