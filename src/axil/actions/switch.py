@@ -8,7 +8,7 @@ from functools import partial
 
 from axil.actions.checkout import check_out
 from axil.actions.experiments import HEADS, require
-from axil.actions.moving import Moves, begin, carry, plan_moves, plan_repair, refuse_during_run, saved
+from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
 from axil.actions.operation import Step, log
 from axil.actions.outputs import ignore_outputs, outputs_of
 from axil.actions.tracking import begin_pointer_files, changed_pointers, pointers, refuse_nested
@@ -135,21 +135,19 @@ def carry_out(
         saved=kept,
         keeps_data=keeps_data,
     )
-    with begin(project, moves) as ahead:
-        operation = log(project, command, step, records) if moved or step.data or kept else None
-        ahead.write()
-        message = ""
-        if moved:
-            try:
-                update_refs(project.git, [(ref, new, old) for ref, old, new in refs], message=f"axil {command}")
-                message = _go(project, target, refs, discard=bool(code))
-            except AxilError:
-                if operation:
-                    project.operations.discard(operation.id)
-                raise
-            project.forget()
-        then()
-        written, removed = carry(project, moves, progress, ahead)
+    operation = log(project, command, step, records) if moved or step.data or kept else None
+    message = ""
+    if moved:
+        try:
+            update_refs(project.git, [(ref, new, old) for ref, old, new in refs], message=f"axil {command}")
+            message = _go(project, target, refs, discard=bool(code))
+        except AxilError:
+            if operation:
+                project.operations.discard(operation.id)
+            raise
+        project.forget()
+    then()
+    written, removed = carry(project, moves, progress)
     ignore_outputs(project, moves.made)
     name = operation.id if operation else ""
     return Switched(target.branch, before.branch, written, removed, moves.unavailable, kept, name, message)
