@@ -253,3 +253,23 @@ def test_a_damaged_operation_is_named(small):
     answer = small.axil("undo", code=1)
     assert f"{newest} is damaged" in answer.err
     assert "remove the file to forget this operation" in answer.err
+
+
+def test_a_switch_that_was_refused_is_not_there_to_be_undone(small):
+    for word in ("one", "two"):
+        small.repo.write({"many/x": word, "code.py": word})
+        small.axil("add", "many")
+        small.repo.commit()
+        small.repo.run("branch", word)
+    before = log(small)
+    small.repo.write({"many/x": "edited"})
+    assert "many/x" in small.axil("switch", "one", code=1).err
+    small.repo.write({"many/x": "two", "code.py": "edited"})
+    assert "code.py" in small.axil("switch", "one", code=1).err
+    assert log(small) == before
+    small.repo.write({"code.py": "two"})
+    small.axil("switch", "one")
+    assert log(small)[0]["command"] == "axil switch one"
+    assert log(small)[1:] == before
+    small.axil("undo")
+    assert (small.repo.read("many/x"), small.repo.read("code.py")) == ("two", "two")

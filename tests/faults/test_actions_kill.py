@@ -19,9 +19,7 @@ from axil.store import Store
 
 DIE = """
 import os, signal, sys
-import axil.store.ahead
 from axil.cli.main import main
-axil.store.ahead._FEW = 1  # Even the few files here are written ahead.
 left = int(sys.argv[1])
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.posix_spawn", "subprocess.Popen")
 def count(event, args):

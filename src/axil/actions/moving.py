@@ -19,7 +19,6 @@ from axil.journal.operations import DataMove, Kept
 
 # What plans moves and carries them out is imported where there is something to move: most forks move nothing.
 if TYPE_CHECKING:
-    from axil.data.ahead import PlansAhead
     from axil.data.materialise import Target
     from axil.data.plan import Plan
     from axil.formats.pointer import Pointer
@@ -161,18 +160,7 @@ def saved(project: Project, plans: Iterable[Plan], progress: Progress = SILENT) 
     return tuple(kept)
 
 
-def begin(project: Project, moves: Moves) -> PlansAhead:
-    """Begin to read what `moves` bring, for `carry`; to be used as a context around all that comes before."""
-    from axil.data.ahead import PlansAhead
-
-    # Where git has files, what comes is known only when git is done.
-    plans = [plan for plan in moves.plans if plan.files and plan.path not in moves.shared]
-    return PlansAhead(project.index, project.store, project.root, plans)
-
-
-def carry(
-    project: Project, moves: Moves, progress: Progress = SILENT, ahead: PlansAhead | None = None
-) -> tuple[int, int]:
+def carry(project: Project, moves: Moves, progress: Progress = SILENT) -> tuple[int, int]:
     """Carry out `moves` after `saved` has saved what they overwrite; how many files were written and removed."""
     if not moves.plans:
         return 0, 0
@@ -182,8 +170,7 @@ def carry(
     for planned in moves.plans:
         plan = _after_git(project, planned) if planned.path in moves.shared else planned
         plan = plan._replace(unsaved=[])
-        begun = ahead.take(plan.path) if ahead is not None else None
-        done = apply(project.index, project.store, project.root, plan, ahead=begun, progress=progress)
+        done = apply(project.index, project.store, project.root, plan, progress=progress)
         written, removed = written + done.written, removed + done.removed
     return written, removed
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from axil.base.light import TYPE_CHECKING, Any, NamedTuple
 from axil.errors import AxilError
@@ -17,6 +18,7 @@ from axil.journal.operations import DataMove, FileMove, GitFile, Kept, Operation
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord
     from axil.project import Project
+    from axil.store.parallel import Task
 
 KEEPS_DATA = "keeps data"
 """The note of operations that move no data in the work tree, see `Step.keeps_data`."""
@@ -65,11 +67,69 @@ def perform(project: Project, command: str, step: Step) -> Operation:
     return operation
 
 
-def log(project: Project, command: str, step: Step, records: Sequence[str] = ()) -> Operation:
-    """Write the operation to the log and nothing else, for actions that move things themselves."""
+def log(
+    project: Project, command: str, step: Step, records: Sequence[str] = (), ahead: LogAhead | None = None
+) -> Operation:
+    """Write the operation to the log and nothing else, for actions that move things themselves.
+
+    With `ahead`, what was begun there is finished; it is written anew if it has become another one.
+    """
+    operation = _operation(project, command, step, records)
+    if ahead is not None:
+        return ahead.take(operation)
+    project.operations.append(operation)
+    return operation
+
+
+class LogAhead:
+    """An operation that gets into the log while its action still finds out whether it may begin.
+
+    Syncing takes as long as planning, and does not need the processor. Leaving the context removes what was begun and
+    not taken: nothing has been changed then.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._begun: Operation | None = None
+        self._task: Task | None = None
+
+    def __enter__(self) -> LogAhead:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._task is not None and self._begun is not None:
+            with suppress(OSError, AxilError):
+                self._task.wait()
+            self._project.operations.discard(self._begun.id)
+
+    def begin(self, command: str, step: Step) -> None:
+        """Write the operation on a thread."""
+        from axil.store.parallel import Task
+
+        self._begun = _operation(self._project, command, step)
+        self._task = Task(self._project.operations.append, self._begun)
+
+    def take(self, operation: Operation) -> Operation:
+        """What is in the log, durably, when this returns: `operation`, but for its id and time."""
+        begun, log = self._begun, self._project.operations
+        if begun is None or self._task is None:
+            log.append(operation)
+            return operation
+        self._task.wait()
+        self._begun = None
+        if begun.id in log.undone():  # by another process, which found nothing to take back yet
+            log.append(operation)
+            return operation
+        operation = operation._replace(id=begun.id, time=begun.time)
+        if operation != begun:
+            log.append(operation)
+        return operation
+
+
+def _operation(project: Project, command: str, step: Step, records: Sequence[str] = ()) -> Operation:
     # What lies in the work tree belongs to the branch it was changed on: undo must not bring it to another one.
     head = step.head or ((project.head, project.head) if step.data or step.files else None)
-    operation = Operation(
+    return Operation(
         id=project.new_id(),
         time=project.clock(),
         command=f"axil {command}",
@@ -83,8 +143,6 @@ def log(project: Project, command: str, step: Step, records: Sequence[str] = ())
         undoes=step.undoes,
         note=KEEPS_DATA if step.keeps_data else "",
     )
-    project.operations.append(operation)
-    return operation
 
 
 def data_moves(moves: Iterable[tuple[str, Pointer | None, Pointer | None]]) -> tuple[DataMove, ...]:

@@ -8,8 +8,8 @@ from functools import partial
 
 from axil.actions.checkout import check_out
 from axil.actions.experiments import HEADS, require
-from axil.actions.moving import Moves, begin, carry, plan_moves, plan_repair, refuse_during_run, saved
-from axil.actions.operation import Step, log
+from axil.actions.moving import Moves, carry, plan_moves, plan_repair, refuse_during_run, saved
+from axil.actions.operation import LogAhead, Step, data_moves, log
 from axil.actions.outputs import ignore_outputs, outputs_of
 from axil.actions.tracking import begin_pointer_files, changed_pointers, pointers, refuse_nested
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,7 @@ from axil.git.refs import Head, update_refs
 from axil.journal.operations import Kept, RefMove
 
 if TYPE_CHECKING:
+    from axil.data.materialise import Target
     from axil.formats.pointer import Pointer
     from axil.project import Project
 
@@ -59,15 +60,27 @@ def switch(project: Project, name: str, *, force: bool = False, progress: Progre
     files = begin_pointer_files(project.git)
     changes = changed_pointers(project, project.head.commit, tip)
     outputs = outputs_of(project, name)
-    moves = plan_switching(project, tip, changes, outputs, force=force, files=files, progress=progress)
-    if not experiment.remote:
-        return carry_out(project, f"switch {name}", Head(name, tip), moves, force=force, progress=progress)
-    from axil.git.remote import set_upstream
+    refs: tuple[RefMove, ...] = ()
+    follow: Callable[[], object] = bool
+    if experiment.remote:
+        from axil.git.remote import set_upstream
 
-    made = (RefMove(HEADS + name, None, tip),)
-    follow = partial(set_upstream, project.git, name, experiment.remote)
-    target = Head(name, tip)
-    return carry_out(project, f"switch {name}", target, moves, force=force, refs=made, then=follow, progress=progress)
+        refs = (RefMove(HEADS + name, None, tip),)
+        follow = partial(set_upstream, project.git, name, experiment.remote)
+    command, target, before = f"switch {name}", Head(name, tip), project.head
+    with LogAhead(project) as ahead:
+
+        def begin(targets: Sequence[Target]) -> None:
+            # What is saved first, by force, belongs into the operation, too.
+            if not force and any(one.old != one.new for one in targets):
+                ahead.begin(command, Step(refs=refs, head=(before, target), data=data_moves(targets)))
+
+        moves = plan_switching(
+            project, tip, changes, outputs, force=force, files=files, meanwhile=begin, progress=progress
+        )
+        return carry_out(
+            project, command, target, moves, force=force, refs=refs, then=follow, ahead=ahead, progress=progress
+        )
 
 
 def plan_switching(
@@ -78,11 +91,13 @@ def plan_switching(
     *,
     force: bool,
     files: Callable[[], list[str]] | None = None,
+    meanwhile: Callable[[Sequence[Target]], object] = bool,
     progress: Progress = SILENT,
 ) -> Moves:
     """Plan tracked data to `changes` (what they do not name stays at its pointer) and all outputs to `outputs`.
 
-    `commit` is where HEAD is going, `files` what `begin_pointer_files` gave, if begun. Raises what `plan_moves` raises.
+    `commit` is where HEAD is going, `files` what `begin_pointer_files` gave, if begun. `meanwhile` is called when it is
+    known what shall move, before the long look whether it may. Raises what `plan_moves` raises.
     """
     from axil.data.materialise import Target
 
@@ -99,6 +114,7 @@ def plan_switching(
     outs: dict[str, Pointer | None] = {path: None for path in here if path not in data}
     outs |= {path: pointer for path, pointer in outputs.items() if path not in data}
     targets += [Target(path, here.get(path), new) for path, new in outs.items()]
+    meanwhile(targets)
     return plan_moves(project, targets, outputs=outs, commit=commit, force=force, progress=progress)
 
 
@@ -113,11 +129,13 @@ def carry_out(
     records: Sequence[str] = (),
     then: Callable[[], object] = lambda: None,
     keeps_data: bool = False,
+    ahead: LogAhead | None = None,
     progress: Progress = SILENT,
 ) -> Switched:
     """Log the operation, make `refs`, let git go to `target`, call `then`, move the data.
 
-    `target` is another branch, or the current one at a commit to which it moves; that ref is not among `refs`.
+    `target` is another branch, or the current one at a commit to which it moves; that ref is not among `refs`. The
+    operation may have been begun `ahead`.
 
     If git refuses, nothing has happened. After a crash the same switch again finishes, and `axil undo` knows of it;
     with `keeps_data` undoing leaves the data in the work tree.
@@ -135,21 +153,19 @@ def carry_out(
         saved=kept,
         keeps_data=keeps_data,
     )
-    with begin(project, moves) as ahead:
-        operation = log(project, command, step, records) if moved or step.data or kept else None
-        ahead.write()
-        message = ""
-        if moved:
-            try:
-                update_refs(project.git, [(ref, new, old) for ref, old, new in refs], message=f"axil {command}")
-                message = _go(project, target, refs, discard=bool(code))
-            except AxilError:
-                if operation:
-                    project.operations.discard(operation.id)
-                raise
-            project.forget()
-        then()
-        written, removed = carry(project, moves, progress, ahead)
+    operation = log(project, command, step, records, ahead) if moved or step.data or kept else None
+    message = ""
+    if moved:
+        try:
+            update_refs(project.git, [(ref, new, old) for ref, old, new in refs], message=f"axil {command}")
+            message = _go(project, target, refs, discard=bool(code))
+        except AxilError:
+            if operation:
+                project.operations.discard(operation.id)
+            raise
+        project.forget()
+    then()
+    written, removed = carry(project, moves, progress)
     ignore_outputs(project, moves.made)
     name = operation.id if operation else ""
     return Switched(target.branch, before.branch, written, removed, moves.unavailable, kept, name, message)

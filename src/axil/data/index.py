@@ -313,8 +313,10 @@ def _store_one(db: sqlite3.Connection, path: bytes, update: Update) -> None:
     for segment in update.segments:
         if keep.pop(segment.first, None) != segment:
             db.execute(
-                "INSERT OR REPLACE INTO segments (path, first, names, kinds, stats, oids, sum) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                # A row that keeps its size is overwritten where it is.
+                "INSERT INTO segments (path, first, names, kinds, stats, oids, sum) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (path, first) DO UPDATE SET names = excluded.names, kinds = excluded.kinds, "
+                "stats = excluded.stats, oids = excluded.oids, sum = excluded.sum",
                 (path, segment.first, *segment, _sum(*segment)),
             )
     for first in keep:

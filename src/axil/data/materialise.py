@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from axil.base.hashing import Oid
-from axil.base.light import TYPE_CHECKING, NamedTuple
+from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
 from axil.data.coming import coming
@@ -25,9 +25,6 @@ from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
 from axil.store import Placed, Store
 from axil.store.hashing import LARGE
-
-if TYPE_CHECKING:
-    from axil.store.ahead import Ahead
 
 __all__ = [
     "Applied",
@@ -112,32 +109,27 @@ def apply(
     plan: Plan,
     *,
     force: bool = False,
-    ahead: Ahead | None = None,
     progress: Progress = SILENT,
 ) -> Applied:
-    """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed.
-
-    `ahead` is what `PlansAhead` has of this plan.
-    """
+    """Carry out one plan, made just now; see `materialise`. Raises `AxilError` naming the path that failed."""
     if not force:
         check([plan])
     top = os.fsencode(root)
     saved = [rescue(store, root, plan, progress=progress)] if plan.unsaved else []
     key = os.fsencode(plan.path)
     marked = index.cached(MARK, key)
-    if marked and ahead is None:
+    if marked:
         _sweep(top, key)
     if plan.empty:
         _remember(index, plan, {})
         if marked:
             index.remember(MARK, {key: b""})
         return Applied(0, 0, saved)
-    if ahead is None:
-        index.remember(MARK, {key: mark_of(plan.new)})
+    index.remember(MARK, {key: mark_of(plan.new)})
     try:
         for path in plan.clear:
             scan.remove(os.path.join(top, path))
-        known = _write(index, store, top, plan, ahead, progress)
+        known = _write(index, store, top, plan, progress)
         removed = _remove(top, plan)
     except OSError as error:
         name = error.filename2 or error.filename  # Of a rename the second is what was to come.
@@ -226,9 +218,7 @@ def _put_nested(put_tree: Callable[[list[Entry]], Oid], inside: dict[bytes, Entr
     return Entry(b"", DIR_KIND, sum(entry.size for entry in entries), put_tree(entries))
 
 
-def _write(
-    index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, ahead: Ahead | None, progress: Progress
-) -> dict[bytes, Known]:
+def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress: Progress) -> dict[bytes, Known]:
     """Make folders, then write files and links, each first beside its place and then renamed; what is in folders that
     come as a whole needs no renames. Returns what the index may know of them.
     """
@@ -244,11 +234,6 @@ def _write(
         # Large files are left for later: when they are interrupted, those that are there need not be written again.
         early = [one for one in plan.files if one[1].size < LARGE and one[0].rpartition(b"/")[0] in private]
         place(early, {prefix + os.fsdecode(path): os.fsdecode(full) for path, full in private.items()})
-    if ahead is not None:
-        places = {prefix + os.fsdecode(path): path for path, _ in plan.files if path not in found}
-        landed = ahead.land(list(places))
-        found.update((places[full], placed) for full, placed in landed.items())
-        progress.advance(len(landed))
     place([one for one in plan.files if one[0] not in found], {})
     for path, entry in plan.links:
         full = os.path.join(top, path)

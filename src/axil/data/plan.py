@@ -17,7 +17,7 @@ from axil.data.diff import DIR_KIND, Step, compare, pair_stored, root_entry
 from axil.data.index import WorkTreeIndex
 from axil.data.look import refuse, unreadable
 from axil.data.pointers import check_place
-from axil.data.rows import Columns, Folder, Known, pack_stat
+from axil.data.rows import Columns, Folder, Known, pack_stat, stat_of
 from axil.errors import Damaged, NotFound
 from axil.formats.pointer import Pointer, parse, render
 from axil.formats.tree import EXEC, FILE, LINK, Entry
@@ -168,18 +168,18 @@ class _Planner:
         self._hash(todo, progress)
 
     def _look_at(self, path: bytes, known: Known | None, todo: list[bytes]) -> None:
-        full = os.path.join(self.top, path)
+        full = b"%s/%s" % (self.top, path)
         try:
             found = os.lstat(full)
         except FileNotFoundError:
             return
-        if modes.S_ISDIR(found.st_mode):
-            self.disk[path] = Known(DIR_KIND, b"", b"")
-        elif modes.S_ISREG(found.st_mode):
-            if known is not None and known.stat == scan.pack_stats([found]):
+        if modes.S_ISREG(found.st_mode):
+            if known is not None and known.stat == stat_of(found):
                 self.disk[path] = known
             else:
                 todo.append(path)
+        elif modes.S_ISDIR(found.st_mode):
+            self.disk[path] = Known(DIR_KIND, b"", b"")
         elif modes.S_ISLNK(found.st_mode):
             stat = pack_stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, 0)
             self.disk[path] = Known(LINK[0], stat, hash_bytes(os.readlink(full)))

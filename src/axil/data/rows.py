@@ -5,6 +5,7 @@ Columns compare as bytes, so a folder in which nothing happened is recognised wi
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from itertools import pairwise
 from struct import Struct, unpack
@@ -160,6 +161,11 @@ class Columns:
             bytes(self.stats[low * STAT_SIZE : high * STAT_SIZE]),
             bytes(self.oids[low * OID_SIZE : high * OID_SIZE]),
         )
+
+
+def stat_of(found: os.stat_result) -> bytes:
+    """The stat column of a file as it is now, to compare with that of a row."""
+    return _STAT.pack(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def pack_stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, stamp: int) -> bytes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from axil.actions.operation import KEEPS_DATA, Step, data_moves, log, perform
+from axil.actions.operation import KEEPS_DATA, LogAhead, Step, data_moves, log, perform
 from axil.base.clock import system_clock
 from axil.errors import AxilError
 from axil.formats.pointer import Pointer
 from axil.journal.operations import RefMove
 from axil.project import open_project
+
+MOVE = (RefMove("refs/heads/b", None, "1" * 40),)
 
 
 @pytest.fixture
@@ -38,6 +40,50 @@ def test_an_interruption_leaves_it_for_undo(project):
     with pytest.raises(KeyboardInterrupt):
         perform(project, "try", Step(move_refs=interrupted))
     assert [one.command for one in project.operations.list()] == ["axil try"]
+
+
+def test_what_is_logged_ahead_is_taken_as_it_is(project):
+    with LogAhead(project) as ahead:
+        ahead.begin("try", Step(refs=MOVE))
+        taken = log(project, "try", Step(refs=MOVE), ahead=ahead)
+    assert project.operations.list() == (taken,)
+
+
+def test_what_is_logged_ahead_and_becomes_another_operation_is_replaced(project):
+    with LogAhead(project) as ahead:
+        ahead.begin("try", Step())
+        taken = log(project, "try", Step(refs=MOVE), ahead=ahead)
+    assert taken.refs == MOVE
+    assert project.operations.list() == (taken,)
+
+
+def test_what_is_logged_ahead_and_refused_goes_again(project):
+    with pytest.raises(KeyboardInterrupt), LogAhead(project) as ahead:
+        ahead.begin("try", Step(refs=MOVE))
+        raise KeyboardInterrupt
+    assert project.operations.list() == ()
+
+
+def test_what_is_logged_ahead_and_undone_by_another_process_is_logged_again(project):
+    with LogAhead(project) as ahead:
+        ahead.begin("try", Step(refs=MOVE))
+        ahead._task.wait()  # type: ignore[union-attr]
+        (begun,) = project.operations.list()
+        project.operations.mark_undone(begun.id, by=project.new_id())
+        taken = log(project, "try", Step(refs=MOVE), ahead=ahead)
+    assert taken.id not in project.operations.undone()
+    assert project.operations.last(taken.worktree) == taken
+
+
+def test_a_log_that_cannot_be_written_stops_the_action(project, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("axil.journal.operations.write_atomic", full)
+    with pytest.raises(OSError, match="No space"), LogAhead(project) as ahead:
+        ahead.begin("try", Step(refs=MOVE))
+        log(project, "try", Step(refs=MOVE), ahead=ahead)
+    assert project.operations.list() == ()
 
 
 def test_work_tree_operations_remember_where_they_happened(project):

@@ -11,8 +11,7 @@ import pytest
 from tests.unit.data.conftest import World
 
 from axil.base.hashing import hash_bytes
-from axil.data.ahead import PlansAhead
-from axil.data.materialise import Target, apply, interrupted, materialise
+from axil.data.materialise import Target, apply, materialise
 from axil.data.plan import MARK, mark_of, plan_switch
 from axil.errors import AxilError, BadInput, Blocked, Damaged, NotFound
 from axil.formats.pointer import Pointer
@@ -415,66 +414,3 @@ def _dead() -> int:
         os._exit(0)
     os.waitpid(pid, 0)
     return pid
-
-
-def many(world: World) -> tuple[Pointer, Pointer]:
-    """Two states that differ in 30 files; the work tree is in the first."""
-    return two(world, {f"data/{n}": f"old {n}" for n in range(30)}, {f"data/{n}": f"new {n}" for n in range(30)})
-
-
-def test_what_is_written_ahead_is_used(world: World) -> None:
-    old, new = many(world)
-    root = str(world.root)
-    plan = plan_switch(world.index, world.store, root, "data", old, new)
-    with PlansAhead(world.index, world.store, root, [plan]) as begun:
-        begun.write()
-        done = apply(world.index, world.store, root, plan, ahead=begun.take("data"))
-    assert done.written == 30
-    assert world.changes(new) == []
-    assert world.index.tracked("data") == new
-    assert not interrupted(world.index, "data")
-
-
-def test_what_is_written_ahead_and_given_up_leaves_nothing(world: World) -> None:
-    old, new = many(world)
-    root = str(world.root)
-    plan = plan_switch(world.index, world.store, root, "data", old, new)
-    with pytest.raises(KeyboardInterrupt), PlansAhead(world.index, world.store, root, [plan]) as begun:
-        assert not interrupted(world.index, "data")
-        begun.write()
-        assert interrupted(world.index, "data")
-        raise KeyboardInterrupt
-    assert not interrupted(world.index, "data")
-    assert world.changes(old) == []
-    assert sorted(os.listdir(world.root / "data")) == sorted(str(n) for n in range(30))
-
-
-@pytest.mark.parametrize("back", [False, True])
-def test_a_kill_after_writing_ahead_costs_nothing(world: World, back: bool) -> None:
-    old, new = many(world)
-    root = str(world.root)
-    plan = plan_switch(world.index, world.store, root, "data", old, new)
-    world.index.close()
-    child = os.fork()
-    if not child:
-        with PlansAhead(world.index, world.store, root, [plan]) as begun:
-            begun.write()
-            begun._ahead._task.wait()  # type: ignore[union-attr]
-            os._exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert len(os.listdir(world.root / "data")) == 60
-    assert world.changes(old) == []
-    world.go(old, old if back else new)
-    assert not interrupted(world.index, "data")
-    assert world.changes(old if back else new) == []
-    assert len(os.listdir(world.root / "data")) == 30
-
-
-def test_nothing_is_written_ahead_where_an_earlier_switch_was_killed(world: World) -> None:
-    old, new = many(world)
-    world.index.remember(MARK, {b"data": b"-"})
-    plan = plan_switch(world.index, world.store, str(world.root), "data", old, new)
-    with PlansAhead(world.index, world.store, str(world.root), [plan]) as begun:
-        begun.write()
-        assert begun.take("data") is None
-    assert world.index.cached(MARK, b"data") == b"-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from axil.base.hashing import hash_bytes
 from axil.errors import AxilError, Damaged, NotFound
 from axil.store import TEMPORARY_PREFIX, Saved, Store
+from axil.store.faults import DiskFull
 from axil.store.hashing import FORK_FROM, LARGE
 
 BIG = b"B" * (LARGE + 7)
@@ -78,6 +80,54 @@ def test_many_files_in_order(tmp_path: Path) -> None:
     placed = store.place_files(items)
     assert [(tmp_path / f"{number}").read_bytes() for number in range(len(contents))] == contents
     assert [row.inode for row in placed] == [(tmp_path / f"{n}").stat().st_ino for n in range(len(contents))]
+
+
+def test_small_and_large_files_of_several_folders_in_one_go(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    items = []
+    for number in range(150):
+        path = tmp_path / f"d{number // 20}" / f"f{number}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"old")
+        items.append(item(BIG if number % 7 == 3 else b"small", path, number % 2 == 0))
+    placed = store.place_files(items)
+    for (oid, _, path_, executable), row in zip(items, placed, strict=True):
+        stat = os.stat(path_)
+        assert hash_bytes(Path(path_).read_bytes()) == oid
+        assert row == (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        assert bool(stat.st_mode & 0o100) == executable
+    assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
+
+
+@pytest.mark.parametrize("call", ["write", "rename"])
+def test_a_failure_among_many_leaves_each_old_or_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    store = filled(tmp_path)
+    items = []
+    for number in range(100):
+        (tmp_path / f"{number}").write_bytes(b"old")
+        items.append(item(b"small", tmp_path / f"{number}"))
+    real = getattr(os, call)
+    left = 90
+
+    def fail(*args: object, **how: object) -> object:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*args, **how)
+
+    before = set(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(DiskFull, match="full") as caught:
+        store.place_files(items)
+    monkeypatch.undo()
+    assert f"{tmp_path}/90" in caught.value.why
+    contents = [(tmp_path / f"{number}").read_bytes() for number in range(100)]
+    assert set(contents) == {b"old", b"small"}
+    assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
+    assert len(os.listdir("/proc/self/fd")) <= len(before) + 1
 
 
 def test_a_link_in_the_way_is_replaced_not_followed(tmp_path: Path) -> None:
