@@ -21,7 +21,12 @@ BUSY = "import time\nblock = bytearray(50 << 20)\nend = time.monotonic() + 60\nw
 
 
 @pytest.fixture
-def busy():
+def busy(monkeypatch: pytest.MonkeyPatch):
+    ours = usage.sessions
+    others = ours(usage.processes(), os.getpid())  # servers that other tests of this process started
+    monkeypatch.setattr(
+        usage, "sessions", lambda *asked: {one: pids for one, pids in ours(*asked).items() if one not in others}
+    )
     process = subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True)
     yield process
     process.kill()
