@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from axil.git.process import Git
+
+# How long anything takes is measured in bench/; here a busy machine must not make a test fail.
+settings.register_profile("axil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("axil")
 
 
 class Repo:
