@@ -45,7 +45,8 @@ def _of_branches(git: Git) -> dict[str, dict[str, Any]]:
 
 def load_machine(root: str) -> Machine:
     """`[machine]` of axil.local.toml, defaults where it says nothing. Raises `BadInput`."""
-    return machine.parse_machine(_text(root), remotes.LOCAL_FILE)
+    text = _text(root)
+    return machine.parse_machine(text, remotes.LOCAL_FILE) if text else machine.Machine()
 
 
 def _local(root: str) -> dict[str, dict[str, Any]]:
