@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,4 +139,14 @@ class Lab(Person):
         assert self.run("worktree", "list", "--porcelain").count("worktree ") == 1
 
 
-__all__ = ["Lab", "Said", "until"]
+@contextlib.contextmanager
+def gated(folder: Path) -> Iterator[Lab]:
+    """A lab in `folder` whose runs are ended afterwards."""
+    lab = Lab.founded(folder / "project")
+    yield lab
+    lab.let()
+    for run in lab.live():
+        lab.axil("stop", "--now", run, code=None)
+
+
+__all__ = ["Lab", "Said", "gated", "until"]

@@ -6,16 +6,13 @@ import os
 import signal
 
 import pytest
-from tests.cli.detached import Lab
+from tests.cli.detached import gated
 
 
 @pytest.fixture
 def lab(tmp_path):
-    made = Lab.founded(tmp_path / "project")
-    yield made
-    made.let()
-    for run in made.live():
-        made.axil("stop", "--now", run, code=None)
+    with gated(tmp_path) as made:
+        yield made
 
 
 def test_a_detached_run_uses_what_was_there_when_it_was_asked_for(lab):

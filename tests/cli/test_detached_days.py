@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pty
@@ -11,9 +12,16 @@ import signal
 import sys
 
 import pytest
-from tests.cli.detached import Lab, until
+from tests.cli.detached import gated, until
 
+from axil.actions.detach import detach
+from axil.actions.live import look_after
+from axil.actions.submit import Options, submit
+from axil.base.clock import system_clock
 from axil.base.processes import environment
+from axil.errors import AxilError
+from axil.project import open_project
+from axil.runs import rundir
 
 COUNTED = """\
 import os
@@ -31,11 +39,8 @@ finally:
 
 @pytest.fixture
 def lab(tmp_path):
-    made = Lab.founded(tmp_path / "project")
-    yield made
-    made.let()
-    for run in made.live():
-        made.axil("stop", "--now", run, code=None)
+    with gated(tmp_path) as made:
+        yield made
 
 
 def test_closing_the_terminal_leaves_the_run_going(lab):
@@ -99,6 +104,26 @@ def test_a_reboot_loses_what_ran_and_what_waits_begins_afterwards(lab):
     lab.axil("gc")
     assert not (lab.path / ".axil/data/0ldb00t0").exists()
     lab.clean()
+
+
+def test_a_run_for_which_no_process_can_be_started_waits(lab, monkeypatch):
+    def refused(*_: object) -> int:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    for name, value in lab.env.items():
+        monkeypatch.setenv(name, value)
+    project = open_project(str(lab.path), os.environ, clock=system_clock)
+    folder, asked = submit(project, options=Options(detached=True))
+    with monkeypatch.context() as patch:
+        patch.setattr("axil.actions.detach.start_detached", refused)
+        with pytest.raises(AxilError) as said:
+            detach(project, folder)
+        assert asked.run in str(said.value) and "axil ps tries again" in said.value.hint
+        look_after(project)  # still refused, and not an error of a command that lists runs
+    assert rundir.exists(str(lab.runs), asked.run) and not rundir.is_live(str(lab.runs), asked.run)
+    assert lab.live() == {asked.run: "queued"}
+    lab.let()
+    assert lab.record(asked.run)["state"] == "succeeded"
 
 
 def test_without_a_way_to_its_first_command_it_has_failed_and_says_why(lab):

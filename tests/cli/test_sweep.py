@@ -5,16 +5,13 @@ from __future__ import annotations
 import signal
 
 import pytest
-from tests.cli.detached import Lab, until
+from tests.cli.detached import gated, until
 
 
 @pytest.fixture
 def lab(tmp_path):
-    made = Lab.founded(tmp_path / "project")
-    yield made
-    made.let()
-    for run in made.live():
-        made.axil("stop", "--now", run, code=None)
+    with gated(tmp_path) as made:
+        yield made
 
 
 def test_a_killed_driver_loses_no_trial_and_repeats_none(lab):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def detach(project: Project, folder: RunDir) -> int:
-    """Hand the run in `folder`, and its lock, to a new process; its pid."""
+    """Hand the run in `folder`, and its lock, to a new process; its pid. If that cannot be started, the run waits."""
     command = (sys.executable, "-m", "axil", "supervise", folder.id, str(folder.lock_fd))
     try:
         log = os.open(folder.file(SUPERVISOR), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -25,9 +25,10 @@ def detach(project: Project, folder: RunDir) -> int:
         finally:
             os.close(log)
     except OSError as error:
-        folder.remove()
         raise AxilError(
-            "the run could not be started", f"{error.filename or command[0]}: {error.strerror}", "nothing was changed"
+            f"run {folder.id} waits: no process could be started for it",
+            f"{error.filename or command[0]}: {error.strerror or error}",
+            f"axil ps tries again; axil queue --cancel {folder.id} takes it out",
         ) from None
     finally:
         folder.release()

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from axil.actions.detach import detach
 from axil.actions.lost import adopt
@@ -76,7 +77,9 @@ def look_after(project: Project) -> None:
         if place.waiting and not place.alive:
             folder = rundir.take(project.runs_folder, place.id)
             if folder is not None:
-                detach(project, folder)
+                # If that fails the run goes on waiting, and the next command tries again.
+                with suppress(AxilError):
+                    detach(project, folder)
 
 
 def find(project: Project, name: str) -> RunDir:
