@@ -110,16 +110,7 @@ def run(
 
     head = project.head
     request = Request(project.new_id(), author, host, head.branch or "", head.commit or "", message, tuple(targets))
-    handles = Handles(
-        chosen,
-        project.store,
-        project.journal,
-        project.runs_folder,
-        project.clock,
-        on_event,
-        progress,
-        lambda wanted: _fetch(project, wanted, progress),
-    )
+    handles = handles_of(project, chosen, on_event, progress)
     before = project.index.all_tracked()
     try:
         outcome = execute(handles, request, snapshot=begin, jobs=jobs, grace=load_machine(project.root).grace)
@@ -132,11 +123,17 @@ def run(
     return RunResult(outcome.run, outcome.recorded, committed, tuple(left_out), adopted, saved)
 
 
-def _fetch(project: Project, wanted: Iterable[Pointer], progress: Progress) -> bool:
-    """Bring results of others here; whether all of them are."""
-    from axil.actions.sharing import bring
+def handles_of(project: Project, chosen: Planner, on_event: OnEvent, progress: Progress) -> Handles:
+    """What a run of `project` works with; results of others are fetched from its remotes."""
 
-    return not bring(project, (one.oid for one in wanted), progress=progress)
+    def fetch(wanted: Iterable[Pointer]) -> bool:
+        from axil.actions.sharing import bring
+
+        return not bring(project, (one.oid for one in wanted), progress=progress)
+
+    return Handles(
+        chosen, project.store, project.journal, project.runs_folder, project.clock, on_event, progress, fetch
+    )
 
 
 class Trace:

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from axil.actions.lost import adopt
+from axil.actions.run import handles_of
 from axil.actions.submit import planner_of
 from axil.base.light import TYPE_CHECKING
 from axil.base.processes import identity, start_detached
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError
 from axil.formats.machine import Machine
-from axil.formats.pointer import Pointer
 from axil.formats.runfiles import Admitted, Ended, Supervised
 from axil.pipeline.earlier import go_on
 from axil.pipeline.local import load_machine
@@ -23,12 +23,12 @@ from axil.project import open_project
 from axil.runs import isolated
 from axil.runs.checkouts import Checkouts
 from axil.runs.events import OnEvent, ignore
-from axil.runs.execute import Handles, carry_out
+from axil.runs.execute import carry_out
 from axil.runs.finish import record_of, snapshots
 from axil.runs.heart import beating
 from axil.runs.interrupt import caught
 from axil.runs.outputs import pointer_of
-from axil.runs.queue import admit, dead
+from axil.runs.queue import admit, changed, places
 from axil.runs.rundir import LOCK
 from axil.runs.stage import SEED
 
@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 
 _LOG = 2
 """Where the words of a command go that is started at the end: to where this process writes its own, its log."""
-POLL = 0.2
-"""Seconds between two questions whether it is this run's turn."""
+POLL = 0.1
+"""Seconds between two looks whether something changed in the queue."""
+_LONGEST = 2.0
+"""Seconds after which a waiting run looks at the others though nothing was told: a killed one tells nothing."""
 
 
 class _Asked(BaseException):
@@ -137,14 +139,20 @@ def close(project: Project, folder: RunDir, state: RunState, error: str = "") ->
 
 def _turn(project: Project, folder: RunDir, machine: Machine) -> tuple[str, ...]:
     """Wait for the run's turn: the accelerators it gets."""
+    runs, seen, due = project.runs_folder, -1, 0.0
     while True:
-        if dead(project.runs_folder):
-            # Its commands may go on, and are ended before its place is taken.
-            with suppress(AxilError):
-                adopt(project)
-        gpus = admit(project.runs_folder, folder, machine, project.clock())
-        if gpus is not None:
-            return gpus
+        if (now := changed(runs)) != seen or time.monotonic() >= due:
+            seen = now
+            every = places(runs)
+            if any(not place.waiting and not place.alive for place in every):
+                # Its commands may go on, and are ended before its place is taken.
+                with suppress(AxilError):
+                    adopt(project)
+            gpus = admit(runs, folder, machine, project.clock())
+            if gpus is not None:
+                return gpus
+            # Each looks at all: the more wait, the rarer.
+            due = time.monotonic() + max(_LONGEST, len(every) / 10)
         time.sleep(POLL)
 
 
@@ -177,26 +185,11 @@ def _run(
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
     outputs = isolated.Isolated(spec.root, inner.index, project.store, copies, chosen.graph, progress)
     chosen.given = outputs.given
-
-    def fetch(wanted: Iterable[Pointer]) -> bool:
-        from axil.actions.sharing import bring
-
-        return not bring(project, (one.oid for one in wanted), progress=progress)
-
+    handles = handles_of(project, chosen, on_event, progress)
     data = {path: pointer_of(out) for path, out in spec.data.items()}
     if absent := [pointer for pointer in data.values() if not project.store.has(pointer.oid)]:
-        fetch(absent)
+        handles.fetch(absent)
     outputs.lend(data)
-    handles = Handles(
-        chosen,
-        project.store,
-        project.journal,
-        project.runs_folder,
-        project.clock,
-        on_event,
-        progress,
-        fetch,
-    )
     plan = chosen.plan_all(spec.targets)
     stops.preparing = False
     protect = (copies.root,) if machine.protect else ()

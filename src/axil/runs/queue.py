@@ -13,7 +13,7 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.locks import FileLock
 from axil.errors import AxilError
 from axil.runs import rundir
-from axil.runs.rundir import RunDir
+from axil.runs.rundir import QUEUE, RunDir
 
 if TYPE_CHECKING:
     from axil.formats.machine import Machine
@@ -53,9 +53,12 @@ def places(runs: str) -> list[Place]:
     return sorted(found, key=lambda place: (place.waiting, place.rank, place.id))
 
 
-def dead(runs: str) -> bool:
-    """Whether a detached run had begun and lost its supervisor."""
-    return any(not place.waiting and not place.alive for place in places(runs))
+def changed(runs: str) -> int:
+    """When a run last began, ended or was moved forward, as a number to compare with; a killed one does not count."""
+    try:
+        return os.stat(os.path.join(runs, QUEUE)).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def accelerators() -> tuple[str, ...]:
@@ -95,6 +98,7 @@ def admit(runs: str, folder: RunDir, machine: Machine, now: float) -> tuple[str,
         if first.id != folder.id or len(going) >= machine.jobs or wanted > len(free):
             return None
         folder.record(Admitted(now, free[:wanted]))
+        rundir.tell(runs)
         return tuple(free[:wanted])
 
 
@@ -107,11 +111,12 @@ def reorder(runs: str, wanted: Sequence[str]) -> None:
         first = min([0.0, *ranks]) - len(wanted)
         for number, run in enumerate(wanted):
             write_atomic(os.path.join(runs, run, RANK), f"{first + number:g}\n".encode(), sync=False)
+        rundir.tell(runs)
 
 
 def _queue(runs: str) -> FileLock:
     os.makedirs(runs, exist_ok=True)
-    return FileLock(os.path.join(runs, "queue.lock"), what="the queue of runs")
+    return FileLock(os.path.join(runs, QUEUE), what="the queue of runs")
 
 
 def _rank(folder: RunDir) -> float:

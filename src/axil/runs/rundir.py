@@ -33,6 +33,8 @@ SPEC, STATE, LOCK, PARAMS, READ, SERIES, LOGGED, SYSTEM, LOGS, TRACE, ARTIFACTS 
 )
 SUPERVISOR = "supervisor.log"
 """What the supervisor of a detached run had to say, tracebacks included."""
+QUEUE = "queue.lock"
+"""Beside the folders of runs: under its lock a waiting run begins; its time tells when the queue changed."""
 _NEW, _GONE = ".new-", ".gone-"
 _ABANDONED_SECONDS = 3600.0
 
@@ -103,6 +105,7 @@ class RunDir:
         with contextlib.suppress(OSError):
             os.rename(self.path, gone)
             self._close()
+            tell(os.path.dirname(self.path))
             _remove(gone)
         self._close()
 
@@ -113,6 +116,12 @@ class RunDir:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def tell(runs: str) -> None:
+    """Let the runs that wait know that something changed (see `queue.changed`)."""
+    with contextlib.suppress(OSError):
+        os.utime(os.path.join(runs, QUEUE))
 
 
 def inherited(runs: str, run: str, fd: int) -> RunDir:
