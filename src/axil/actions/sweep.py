@@ -17,7 +17,6 @@ from axil.formats import project as projects
 from axil.formats import space as spaces
 from axil.formats.params import Assignment
 from axil.pipeline.graph import Graph, build, reach
-from axil.pipeline.load import parse_params
 from axil.runs.outputs import pointer_of
 from axil.runs.stage import SEED, reads, seeded
 
@@ -169,11 +168,6 @@ def base_of(project: Project, sweep: Sweep) -> Base:
         data=sweep.data,
         edited=tuple(path for path, out in sweep.data.items() if pointer_of(out) != known.get(path)),
     )
-
-
-def flat_of(project: Project, base: Base) -> params.Flat:
-    """The parameters of `base`."""
-    return parse_params(base.params_file, base.params, project.index) if base.params_file else {}
 
 
 def _goal(project: Project, text: str) -> tuple[str, str]:

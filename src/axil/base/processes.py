@@ -31,6 +31,12 @@ def start(
     """
     if protect:
         return _start_protected(command, cwd, env, output, protect)
+    return _start(command, cwd, env, output)
+
+
+def _start(
+    command: Sequence[str], cwd: str, env: Mapping[str, str], output: int, keep: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         cwd=cwd,
@@ -38,6 +44,7 @@ def start(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
+        pass_fds=keep,
         start_new_session=True,
     )
 
@@ -52,7 +59,7 @@ def _start_protected(
 
     def restricted() -> subprocess.Popen[bytes]:
         landlock.protect(protect)
-        return start(command, cwd, env, output)
+        return _start(command, cwd, env, output)
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(restricted).result()
@@ -60,16 +67,7 @@ def _start_protected(
 
 def start_detached(command: Sequence[str], cwd: str, env: Mapping[str, str], output: int, keep: Sequence[int]) -> int:
     """Start `command` to outlive this process and its terminal; its pid. It inherits the descriptors `keep`."""
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        pass_fds=keep,
-        start_new_session=True,
-    )
+    process = _start(command, cwd, env, output, keep)
     process.returncode = 0  # Nobody here waits for it; without this, Python would complain that it still runs.
     return process.pid
 

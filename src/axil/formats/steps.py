@@ -58,14 +58,11 @@ class Lines:
             yield rest
 
 
-class Table:
-    """The rows of a growing CSV or TSV file, its first line being the header."""
+class _Rows:
+    """The rows of a growing file, one a line."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self) -> None:
         self.lines = Lines()
-        self._delimiter = delimiter
-        self._header: list[str] = []
-        self._step = -1
         self._rows = 0
 
     @property
@@ -81,6 +78,19 @@ class Table:
         """Those of a last row without a line end."""
         for line in self.lines.finish():
             yield from self._row(line)
+
+    def _row(self, line: bytes) -> Iterator[Value]:
+        raise NotImplementedError
+
+
+class Table(_Rows):
+    """The rows of a growing CSV or TSV file, its first line being the header."""
+
+    def __init__(self, delimiter: str) -> None:
+        super().__init__()
+        self._delimiter = delimiter
+        self._header: list[str] = []
+        self._step = -1
 
     def _row(self, line: bytes) -> Iterator[Value]:
         import csv
@@ -110,26 +120,8 @@ class Table:
                 yield Value(name, step, value)
 
 
-class Objects:
+class Objects(_Rows):
     """The rows of a growing file with one JSON object a line."""
-
-    def __init__(self) -> None:
-        self.lines = Lines()
-        self._rows = 0
-
-    @property
-    def bad(self) -> int:
-        return self.lines.bad
-
-    def feed(self, data: bytes) -> Iterator[Value]:
-        """The values of the rows that `data` completes."""
-        for line in self.lines.feed(data):
-            yield from self._row(line)
-
-    def finish(self) -> Iterator[Value]:
-        """Those of a last row without a line end."""
-        for line in self.lines.finish():
-            yield from self._row(line)
 
     def _row(self, line: bytes) -> Iterator[Value]:
         try:

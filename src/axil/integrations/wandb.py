@@ -41,17 +41,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Config(MutableMapping[str, Any]):
-    """`wandb.config`: by key or attribute; what is set is logged as params."""
+class _Values(MutableMapping[str, Any]):
+    """A mapping that does more when a value is set."""
+
+    _values: dict[str, Any]
 
     def __init__(self) -> None:
-        object.__setattr__(self, "_values", {})
+        object.__setattr__(self, "_values", {})  # Not an attribute that a script set.
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
         del self._values[key]
@@ -61,6 +60,13 @@ class Config(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+class Config(_Values):
+    """`wandb.config`: by key or attribute; what is set is logged as params."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self._values:
@@ -86,14 +92,8 @@ class Config(MutableMapping[str, Any]):
         return dict(self._values)
 
 
-class Summary(MutableMapping[str, Any]):
+class Summary(_Values):
     """`run.summary`: numbers that are set become metrics, the rest logged params. Holds what was logged last, too."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._values[key] = value
@@ -101,15 +101,6 @@ class Summary(MutableMapping[str, Any]):
             common.log({key: value})
         else:
             tracking.log_params({f"summary.{key}": value})
-
-    def __delitem__(self, key: str) -> None:
-        del self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def see(self, values: Mapping[str, Any]) -> None:
         """Remember what was logged."""
