@@ -167,6 +167,11 @@ def test_what_a_lost_run_had_made_so_far_is_kept(lab):
     record = lab.record(run)
     assert record["state"] == "lost"
     assert record["stages"][1]["outs"]["model.txt"]["size"] == 4
+    items = lab.axil("get", f"{run}:", "--json").json["items"]
+    assert [one["path"] for one in items if one["kind"] == "partial"] == ["model.txt"]
+    assert lab.axil("get", f"{run}:model.txt", "-o", "left.txt", "--json").json["kind"] == "partial"
+    assert lab.read("left.txt") == "half"
+    (lab.path / "left.txt").unlink()
     assert "all is well" in lab.axil("verify").out
     lab.clean()
 

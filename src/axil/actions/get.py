@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from axil.git.catfile import TreeEntry
     from axil.project import Project
 
-Kind = Literal["data", "output", "code", "artifact"]
+Kind = Literal["data", "output", "partial", "code", "artifact"]
+"""What a stage that failed, was stopped or lost had made so far is `partial`."""
 ARTIFACTS = "artifacts"
 """The folder in which `axil get` shows what a run logged; a path of the project with this name goes before it."""
 
@@ -56,6 +57,7 @@ class _Contents(NamedTuple):
     tree: str
     data: Mapping[str, Pointer]
     outputs: Mapping[str, Pointer]
+    partial: Mapping[str, Pointer]
     code: Mapping[str, TreeEntry]
     artifacts: Pointer | None
     """What the run logged with `axil.log_figure` and its like."""
@@ -68,6 +70,7 @@ def contents(project: Project, name: str) -> Listing:
     found = _look(project, name)
     items = [Item(path, "data", one.size, one.files) for path, one in found.data.items()]
     items += [Item(path, "output", one.size, one.files) for path, one in found.outputs.items()]
+    items += [Item(path, "partial", one.size, one.files) for path, one in found.partial.items()]
     items += [Item(path, "code", None, 1) for path in found.code]
     if found.artifacts is not None:
         if project.remotes and project.store.missing({found.artifacts.oid}):
@@ -91,12 +94,14 @@ def get(project: Project, name: str, path: str, out: str, *, force: bool = False
         raise Blocked(
             f"{out} is there already", "nothing was written", "choose another place with -o, or --force overwrites it"
         )
-    for kind, known in (("data", found.data), ("output", found.outputs)):
+    sources: tuple[tuple[Kind, Mapping[str, Pointer]], ...]
+    sources = ("data", found.data), ("output", found.outputs), ("partial", found.partial)
+    for kind, known in sources:
         pointer = _inside(project, known, path, progress)
         if pointer is not None:
             _fetch(project, {path: pointer}, found.name, progress)
             _write(project, out, pointer, progress)
-            return Got(found.name, path, out, "data" if kind == "data" else "output", pointer.files, pointer.size)
+            return Got(found.name, path, out, kind, pointer.files, pointer.size)
     logged = _logged(project, found, path, progress)
     if logged is not None:
         _fetch(project, {path: logged}, found.name, progress)
@@ -151,7 +156,7 @@ def _clean(path: str) -> str:
 def _look(project: Project, name: str) -> _Contents:
     from axil.actions.contents import pointers_in
     from axil.actions.diff import tree_of
-    from axil.actions.outputs import checkpoints_of_run, outputs_of, outputs_of_run
+    from axil.actions.outputs import checkpoints_of_run, outputs_of, outputs_of_run, partial_of_run
     from axil.actions.targets import choose, resolve
     from axil.git.diff import ls_tree
 
@@ -159,6 +164,7 @@ def _look(project: Project, name: str) -> _Contents:
     if not tree:
         raise NotFound(f"{name} has no commit yet", "there is nothing to get", "axil tree lists the experiments")
     outputs: Mapping[str, Pointer] = {}
+    partial: Mapping[str, Pointer] = {}
     run = None
     try:
         target = resolve(project, name)
@@ -171,6 +177,7 @@ def _look(project: Project, name: str) -> _Contents:
     elif target is not None and target.run is not None:
         name = target.run.id
         outputs = {**checkpoints_of_run(project, name), **outputs_of_run(project, name)}
+        partial = {path: one for path, one in partial_of_run(project, name).items() if path not in outputs}
         run = target.run
     data = pointers_in(project, tree)
     code = {entry.name: entry for entry in ls_tree(project.git, tree)}
@@ -178,7 +185,7 @@ def _look(project: Project, name: str) -> _Contents:
     code = {path: one for path, one in code.items() if path not in own}
     kept = run.artifacts if run is not None else None
     artifacts = Pointer("tree", bytes.fromhex(kept.oid), kept.size, kept.files) if kept is not None else None
-    return _Contents(name, tree, data, outputs, code, artifacts)
+    return _Contents(name, tree, data, outputs, partial, code, artifacts)
 
 
 def _inside(project: Project, known: Mapping[str, Pointer], path: str, progress: Progress) -> Pointer | None:

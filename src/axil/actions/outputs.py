@@ -54,6 +54,17 @@ def outputs_of_run(project: Project, run: str) -> dict[str, Pointer]:
     return found
 
 
+def partial_of_run(project: Project, run: str) -> dict[str, Pointer]:
+    """Project path -> content of what the run's unfinished stages had made when they ended."""
+    from axil.pipeline.planner import pointers
+
+    found: dict[str, Pointer] = {}
+    for stage in project.journal.stages(run):
+        if stage.state not in ("succeeded", "cached", "current"):
+            found.update(pointers(stage.outs))
+    return found
+
+
 def checkpoints_of_run(project: Project, run: str) -> dict[str, Pointer]:
     """Project path -> content of the checkpoints that the run's unfinished stages left."""
     from axil.pipeline.planner import pointers
