@@ -135,7 +135,7 @@ class Lab(Person):
     def clean(self) -> None:
         """Asserts that runs left nothing behind."""
         assert [name.name for name in self.runs.iterdir() if name.is_dir()] == []
-        assert list((self.path / ".axil/runs").iterdir()) == []
+        assert list(self.path.glob(".axil/runs/*")) == []
         assert self.run("worktree", "list", "--porcelain").count("worktree ") == 1
 
 

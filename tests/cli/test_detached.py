@@ -8,6 +8,8 @@ import signal
 import pytest
 from tests.cli.detached import gated
 
+from axil.base import landlock
+
 
 @pytest.fixture
 def lab(tmp_path):
@@ -125,6 +127,17 @@ def test_data_cannot_be_changed_by_a_run(lab):
     assert "ermission denied" in record["stages"][0]["tail"]
     assert lab.read("data/raw/a.txt") == "a"
     assert "all is well" in lab.axil("verify").out
+
+
+@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_kernel_protects_data_unless_told_not_to(lab, protect):
+    lab.write({"axil.local.toml": f"[machine]\nprotect = {str(protect).lower()}\n"})
+    # What Landlock restricts can gain no privileges, so a command that needs them (sudo) has to do without it.
+    lab.commit({"prepare.py": "print(open('/proc/self/status').read())\nopen('clean.txt', 'w').close()\n"}, "status")
+    run = lab.detach("prepare")
+    assert lab.record(run)["state"] == "succeeded"
+    assert f"NoNewPrivs:\t{int(protect)}" in lab.axil("logs", run, "prepare").out
 
 
 def test_isolated_in_the_foreground(lab):
