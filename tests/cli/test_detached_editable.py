@@ -36,7 +36,7 @@ Path("metrics.json").write_text(json.dumps({"f1": len(gated_model.NAME)}))
 @pytest.mark.parametrize("backend", list(BACKENDS))
 def test_an_editable_install(tmp_path, backend, layout):
     with gated(tmp_path) as lab:
-        files = {
+        files: dict[str, str | bytes] = {
             f"{layout}/__init__.py": "NAME = 'asked for'\n",
             "pyproject.toml": PROJECT.format(name="gated_model", backend=BACKENDS[backend].format(layout=layout)),
             "train.py": TRAIN,
