@@ -14,12 +14,13 @@ from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import scan
+from axil.data.arrivals import Arrivals
 from axil.data.coming import coming
 from axil.data.diff import DIR_KIND, root_entry
 from axil.data.index import Update, WorkTreeIndex
 from axil.data.plan import MARK, Plan, listed, mark_of, plan_switch
 from axil.data.pointers import check_place
-from axil.data.rows import ZERO_STAT, Columns, Folder, Known, Summary, pack_stat
+from axil.data.rows import ZERO_STAT, Columns, Folder, Known, Summary
 from axil.errors import AxilError, Blocked
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, LINK, Entry
@@ -38,6 +39,9 @@ __all__ = [
     "put_back",
     "rescue",
 ]
+
+_PORTION = 1 << 16
+"""So many files are placed at a time: what workers are told and answer takes memory."""
 
 
 class Target(NamedTuple):
@@ -121,7 +125,7 @@ def apply(
     if marked:
         _sweep(top, key)
     if plan.empty:
-        _remember(index, plan, {})
+        _remember(index, plan, Arrivals())
         if marked:
             index.remember(MARK, {key: b""})
         return Applied(0, 0, saved)
@@ -129,7 +133,7 @@ def apply(
     try:
         for path in plan.clear:
             scan.remove(os.path.join(top, path))
-        known = _write(index, store, top, plan, progress)
+        came = _write(index, store, top, plan, progress)
         removed = _remove(top, plan)
     except OSError as error:
         name = error.filename2 or error.filename  # Of a rename the second is what was to come.
@@ -139,9 +143,10 @@ def apply(
             error.strerror or str(error),
             "mend the cause and give the same command again: it goes on where it stopped",
         ) from None
-    _remember(index, plan, known)
+    written = came.count
+    _remember(index, plan, came)
     index.remember(MARK, {key: b""})
-    return Applied(len(known), removed, saved)
+    return Applied(written, removed, saved)
 
 
 def interrupted(index: WorkTreeIndex, path: str) -> bool:
@@ -218,37 +223,40 @@ def _put_nested(put_tree: Callable[[list[Entry]], Oid], inside: dict[bytes, Entr
     return Entry(b"", DIR_KIND, sum(entry.size for entry in entries), put_tree(entries))
 
 
-def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress: Progress) -> dict[bytes, Known]:
+def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress: Progress) -> Arrivals:
     """Make folders, then write files and links, each first beside its place and then renamed; what is in folders that
     come as a whole needs no renames. Returns what the index may know of them.
     """
-    found: dict[bytes, Placed] = {}
+    came = Arrivals()
     prefix = os.fsdecode(os.path.join(top, b""))
 
     def place(files: Sequence[tuple[bytes, Entry]], instead: dict[str, str]) -> None:
-        items = [(one.oid, one.size, prefix + os.fsdecode(path), one.kind == EXEC[0]) for path, one in files]
-        stats = store.place_files(items, progress, instead) if items else []
-        found.update(zip((path for path, _ in files), stats, strict=True))
+        for at in range(0, len(files), _PORTION):
+            some = files[at : at + _PORTION]
+            items = [(one.oid, one.size, prefix + os.fsdecode(path), one.kind == EXEC[0]) for path, one in some]
+            for (path, entry), placed in zip(some, store.place_files(items, progress, instead), strict=True):
+                came.add(path, entry, placed)
 
     with coming(top, plan.folders) as private:
         # Large files are left for later: when they are interrupted, those that are there need not be written again.
-        early = [one for one in plan.files if one[1].size < LARGE and one[0].rpartition(b"/")[0] in private]
+        early: list[tuple[bytes, Entry]] = []
+        left: list[tuple[bytes, Entry]] = []
+        for one in plan.files:
+            (early if one[1].size < LARGE and one[0].rpartition(b"/")[0] in private else left).append(one)
         place(early, {prefix + os.fsdecode(path): os.fsdecode(full) for path, full in private.items()})
-    place([one for one in plan.files if one[0] not in found], {})
+    del early
+    place(left, {})
     for path, entry in plan.links:
         full = os.path.join(top, path)
         temporary = os.path.join(os.path.dirname(full), scan.temporary_name())
         os.symlink(store.read(entry.oid), temporary)
         os.rename(temporary, full)
         stat = os.lstat(full)
-        found[path] = Placed(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-    if not found:
-        return {}
-    # Taken last: what another process changes after this moment has a later ctime than the entries we trust.
-    stamp = scan.now_of(os.path.dirname(os.path.join(top, os.fsencode(plan.path))), index.clock)
-    return {
-        path: Known(entry.kind, pack_stat(*found[path], stamp), entry.oid) for path, entry in [*plan.files, *plan.links]
-    }
+        came.add(path, entry, Placed(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
+    if came.count:
+        # Taken last: what another process changes after this moment has a later ctime than the entries we trust.
+        came.settle(scan.now_of(os.path.dirname(os.path.join(top, os.fsencode(plan.path))), index.clock))
+    return came
 
 
 def _remove(top: bytes, plan: Plan) -> int:
@@ -279,37 +287,31 @@ def _sweep(top: bytes, path: bytes) -> None:
                     todo.append(entry.path)
 
 
-def _remember(index: WorkTreeIndex, plan: Plan, known: dict[bytes, Known]) -> None:
+def _remember(index: WorkTreeIndex, plan: Plan, came: Arrivals) -> None:
     """Bring the index rows of the touched folders, and the tracked root, to the new state."""
     base = os.fsencode(plan.path)
-    touched: dict[bytes, dict[bytes, Known | None]] = {folder: {} for folder in [*plan.pairs, *plan.trees]}
-
-    def note(path: bytes, entry: Known | None) -> None:
-        folder, _, name = path.rpartition(b"/")
-        touched.setdefault(folder, {})[name] = entry
-
+    touched = dict.fromkeys([*plan.pairs, *plan.trees])
+    gone: dict[bytes, list[bytes]] = {}
     for path in [*plan.gone, *plan.dropped, *plan.clear]:
         if path != base or path not in plan.dropped:
-            note(path, None)
-    for path, entry in [*plan.kept.items(), *known.items()]:
-        note(path, entry)
+            folder, _, name = path.rpartition(b"/")
+            gone.setdefault(folder, []).append(name)
+    for path, entry in plan.kept.items():
+        came.note(path, entry)
     for path, new in [*plan.trees.items(), *((path, pair[1]) for path, pair in plan.pairs.items())]:
         if path != base:
-            note(path, Known(DIR[0], ZERO_STAT, new.oid))
+            came.note(path, Known(DIR[0], ZERO_STAT, new.oid))
     dropped = set(plan.dropped) - plan.trees.keys() - plan.pairs.keys()
     made = set(plan.folders)
     updates: dict[bytes, Update] = {}
-    for folder, entries in touched.items():
+    for folder in dict.fromkeys([*touched, *gone, *came.folders]):
         if folder in dropped:
             continue
         row = None if folder in made else plan.rows.get(folder)
         known_before = None if folder in made else plan.columns.pop(folder, None)
         columns = known_before if known_before is not None else Columns.of(row)
-        for name, value in entries.items():
-            if value is None:
-                columns.drop(name)
-            else:
-                columns.put(name, value)
+        columns.drop_all(gone.pop(folder, ()))
+        columns.merge(came.take(folder))
         updates[folder] = Update(row, columns.cut(row), _summary(plan, folder, row, made))
     index.write(updates, dropped)
     index.set_tracked(plan.path, plan.new)

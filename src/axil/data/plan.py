@@ -9,7 +9,7 @@ import os
 import stat as modes
 from collections.abc import Sequence
 
-from axil.base.hashing import Oid, hash_bytes
+from axil.base.hashing import hash_bytes
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import links, scan
@@ -328,10 +328,9 @@ class _Planner:
         plan.gone[:] = [path for path in plan.gone if not self._in_cleared(path)]
         kept = (path for path in plan.gone_folders if not self._in_cleared(path))
         plan.gone_folders[:] = sorted(kept, key=lambda path: path.count(b"/"), reverse=True)
-        needed: dict[Oid, list[bytes]] = {}
-        for path, entry in [*self.plan.files, *self.plan.links]:
-            needed.setdefault(entry.oid, []).append(path)
-        lost = sorted(path for oid in self.store.missing(needed) for path in needed[oid])
+        wanted = [*self.plan.files, *self.plan.links]
+        absent = self.store.missing({entry.oid for _, entry in wanted})
+        lost = sorted(path for path, entry in wanted if entry.oid in absent) if absent else []
         if lost:
             raise NotFound(
                 f"{len(lost)} file{'s' if len(lost) > 1 else ''} of {self.plan.path} cannot be brought back: "

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby, pairwise
 from struct import Struct, unpack
 
 from axil.base.hashing import OID_SIZE, Oid
@@ -19,6 +20,9 @@ SEGMENT_MIN = 512
 ZERO_STAT = bytes(STAT_SIZE)
 ZERO_OID = bytes(OID_SIZE)
 _STAT = Struct("<qqqq")
+_ONE_BY_ONE = 16
+"""So many entries are added or removed one at a time, which moves all behind them; more of them all at once."""
+_SETTLE = 8192 * STAT_SIZE
 
 
 class Segment(NamedTuple):
@@ -131,6 +135,42 @@ class Columns:
             low, high = at * STAT_SIZE, (at + 1) * STAT_SIZE
             del self.names[at], self.kinds[at], self.stats[low:high], self.oids[low:high]
 
+    def drop_all(self, names: Collection[bytes]) -> None:
+        """Remove the entries `names`, those that are there; takes as long for many as for a few."""
+        if len(names) <= _ONE_BY_ONE:
+            for name in names:
+                self.drop(name)
+            return
+        gone = frozenset(names)
+        self._take([self._slice(low, high) for low, high in _runs([name not in gone for name in self.names])])
+
+    def merge(self, other: Columns) -> None:
+        """Add the entries of `other`, or replace those that have the same names; as `drop_all`."""
+        if not self.names:
+            self.names, self.kinds, self.stats, self.oids = other.names, other.kinds, other.stats, other.oids
+            return
+        fresh = []
+        for at, name in enumerate(other.names):
+            if self.position(name) < 0:
+                fresh.append(at)
+            else:
+                self.put(name, other.at(at))
+        if len(fresh) <= _ONE_BY_ONE:
+            for at in fresh:
+                self.put(other.names[at], other.at(at))
+            return
+        parts: list[Segment] = []
+        low = 0
+        for at in fresh:
+            high = bisect_left(self.names, other.names[at], low)
+            parts += (self._slice(low, high), other._slice(at, at + 1))
+            low = high
+        self._take([*parts, self._slice(low, len(self.names))])
+
+    def _take(self, parts: list[Segment]) -> None:
+        whole = Columns.of(Folder(None, [part for part in parts if part.kinds]))
+        self.names, self.kinds, self.stats, self.oids = whole.names, whole.kinds, whole.stats, whole.oids
+
     def cut(self, old: Folder | None) -> list[Segment]:
         """The columns in segments whose borders follow those of `old`, so that a small change rewrites few of them."""
         borders = self._borders([segment.first for segment in old.segments] if old is not None else [])
@@ -168,6 +208,15 @@ def stat_of(found: os.stat_result) -> bytes:
     return _STAT.pack(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
+def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where neighbours that are wanted begin and end."""
+    at = 0
+    for want, group in groupby(wanted):
+        low, at = at, at + len(list(group))
+        if want:
+            yield low, at
+
+
 def pack_stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, stamp: int) -> bytes:
     """The stat column of a file; `stamp` is the file system's time (ns) before its content was read.
 
@@ -178,11 +227,14 @@ def pack_stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, stamp: int) -
     return _STAT.pack(size, mtime_ns, ctime_ns, inode if ctime_ns < stamp else 0)
 
 
-def settle_stats(stats: bytes, stamp: int) -> bytes:
+def settle_stats(stats: bytes | bytearray, stamp: int) -> bytes:
     """A stat column as read, with the rule of `pack_stat` applied."""
+    if len(stats) > _SETTLE:
+        parts = (stats[at : at + _SETTLE] for at in range(0, len(stats), _SETTLE))
+        return b"".join(settle_stats(part, stamp) for part in parts)
     flat = unpack(f"<{len(stats) // 8}q", stats)
     if max(flat[2::4], default=0) < stamp:
-        return stats
+        return bytes(stats)
     return b"".join(
         pack_stat(size, mtime, ctime, inode, stamp) for size, mtime, ctime, inode in _STAT.iter_unpack(stats)
     )

@@ -64,6 +64,21 @@ def test_the_index_is_exact_after_a_switch(world: World) -> None:
     }
 
 
+@pytest.mark.parametrize("portion", [1, 3, 1 << 16])
+def test_many_files_of_one_folder_come_and_go(world: World, monkeypatch: pytest.MonkeyPatch, portion: int) -> None:
+    monkeypatch.setattr("axil.data.materialise._PORTION", portion)
+    old, new = two(
+        world,
+        {f"data/{number:03}": str(number) for number in range(0, 200, 2)},
+        {f"data/{number:03}": "new" for number in range(0, 200, 3)},
+    )
+    for start, end in ((old, new), (new, old), (old, None), (None, new)):
+        world.go(start, end)
+        assert end is None or world.changes(end) == []
+        rows = world.index.load(b"data")
+        assert [row.summary and row.summary.oid for row in rows.values()] == ([end.oid] if end is not None else [])
+
+
 def test_unsaved_edits_block_and_are_listed(world: World) -> None:
     old, new = two(world, {f"data/{n}": "old" for n in range(30)}, {f"data/{n}": "new" for n in range(30)})
     world.write({f"data/{n}": "edit" for n in range(25)})
