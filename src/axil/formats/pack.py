@@ -147,9 +147,10 @@ class Table:
             at = oids.find(oid, at + 1)
         return low + at // OID_SIZE if at >= 0 else -1
 
-    def oids(self) -> list[Oid]:
-        """All oids, in order."""
-        column = self._buffer[self._oids_at : self._rows_at]
+    def oids(self, start: int = 0, stop: int | None = None) -> list[Oid]:
+        """All oids, in order; or those of the entries from `start` up to `stop`."""
+        end = self.count if stop is None else min(stop, self.count)
+        column = self._buffer[self._oids_at + start * OID_SIZE : self._oids_at + end * OID_SIZE]
         return [column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE)]
 
     def location(self, index: int) -> Location:

@@ -92,7 +92,7 @@ def unsound(packs: Mapping[Oid, Pack]) -> set[Oid]:
 
 def _sound(name: Oid, pack: Pack, start: int) -> bool:
     """Whether the entries of a piece of `pack` are what their oids say, and with the first piece the pack itself."""
-    oids = pack.table.oids()[start : start + _PIECE]
+    oids = pack.table.oids(start, start + _PIECE)
     try:
         if start == 0 and pack.digest() != name.hex():
             return False
@@ -169,9 +169,7 @@ class _Check:
         totals: dict[Oid, int] = {}
         if start == 0 and pack.digest() + SUFFIX != pack.name:
             faults.append((pack.path, "", "its bytes do not match its name"))
-        oids = pack.table.oids()
-        for index in range(start, stop):
-            oid = oids[index]
+        for index, oid in enumerate(pack.table.oids(start, stop), start):
             try:
                 location, data = pack.read(index)
                 if hash_bytes(data) != oid:
