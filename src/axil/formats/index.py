@@ -83,7 +83,8 @@ def record(oid: Oid, number: int, row: bytes) -> bytes:
 def encode_records(
     records: Sequence[bytes], packs: Sequence[PackInfo], supersedes: Sequence[Oid], nonce: bytes
 ) -> bytes:
-    """Like `encode`, of `record`s that are sorted and unique by oid: a third of the memory, for a million of them."""
+    """Like `encode`, of `record`s that are sorted and unique by oid: in far less memory, for a million of them."""
+    oids, rows = _columns(records)
     end = b"\xff" * (OID_SIZE + ROW_SIZE)
     fanout = _FANOUT.pack(*(bisect_right(records, bytes((first,)) + end) for first in range(256)))
     return b"".join(
@@ -93,10 +94,22 @@ def encode_records(
             *(_SIZE.pack(pack.size) for pack in packs),
             *supersedes,
             fanout,
-            *(one[:OID_SIZE] for one in records),
-            *(one[OID_SIZE:] for one in records),
+            oids,
+            rows,
         )
     )
+
+
+def _columns(records: Sequence[bytes]) -> tuple[bytearray, bytearray]:
+    """The oids of all records, joined, and what else they say; byte by byte of all at once."""
+    count, width = len(records), OID_SIZE + ROW_SIZE
+    joined = b"".join(records)
+    oids, rows = bytearray(count * OID_SIZE), bytearray(count * ROW_SIZE)
+    for lane in range(OID_SIZE):
+        oids[lane::OID_SIZE] = joined[lane::width]
+    for lane in range(ROW_SIZE):
+        rows[lane::ROW_SIZE] = joined[OID_SIZE + lane :: width]
+    return oids, rows
 
 
 class Index:

@@ -6,7 +6,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from operator import eq
+from operator import eq, itemgetter
 
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes
 from axil.formats import index as fmt
@@ -18,6 +18,7 @@ from axil.transfer.packer import Finished, records_of
 
 _FEWEST = 8
 _NEGLIGIBLE = 1024
+_oid = itemgetter(slice(OID_SIZE))
 
 
 def put_indexes(
@@ -80,9 +81,9 @@ class _Draft:
     def encode(self) -> bytes:
         self.records.sort()
         unique = self.records
-        oids = [one[:OID_SIZE] for one in unique]
-        if any(map(eq, oids, islice(oids, 1, None))):
-            unique = [one for at, one in enumerate(unique) if not at or oids[at] != oids[at - 1]]
+        # Without a list of all oids, which would take more memory than the index.
+        if any(map(eq, map(_oid, unique), map(_oid, islice(unique, 1, None)))):
+            unique = [one for at, one in enumerate(unique) if not at or _oid(one) != _oid(unique[at - 1])]
         nonce = os.urandom(fmt.NONCE_SIZE)
         return fmt.encode_records(unique, list(self._packs.values()), list(self._supersedes), nonce)
 

@@ -34,6 +34,7 @@ class Shipper:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._spare = []
 
     def ship(self, make: Callable[[], Made], size: int, raw: int) -> None:
         """Upload the pack of about `size` bytes that `make` gives on a thread; `raw` bytes of objects are in it.
