@@ -31,6 +31,9 @@ class Structure:
         self._broken: dict[str, Damaged] = {}
         self.source = Source(catalog, self._broken)
         self._parents: dict[Oid, str] = {}
+        """Who needs what no directory names: a root, by its key, or an object, in hex."""
+        self._above: dict[Oid, Oid] = {}
+        """What a directory names -> the directory."""
         self._orphans: list[str] = []
         self._roots = self._objects = 0
 
@@ -55,7 +58,7 @@ class Structure:
         for oid, failure in sorted(self.source.damaged.items()):
             self.faults.append(Fault(keys.pack_key(failure.place.pack), oid.hex(), failure.why))
         absent = sorted(self.source.absent)
-        missing = tuple(Missing(oid.hex(), self._parents.get(oid, "")) for oid in absent)
+        missing = tuple(Missing(oid.hex(), self._parents.get(oid) or self._above.get(oid, b"").hex()) for oid in absent)
         return CheckReport(
             tuple(dict.fromkeys([*broken, *self.faults])),
             missing,
@@ -125,7 +128,7 @@ class Structure:
             frontier = below
             walk.deeper()
         self.progress.end()
-        self._parents.update((oid, parent.hex()) for oid, parent in walk.parents.items() if oid not in self._parents)
+        self._above = walk.parents
         return walk.blobs
 
     def _recipes(self, blobs: dict[Oid, int]) -> None:
@@ -158,7 +161,8 @@ class Structure:
     def _parts(self, oid: Oid, made: recipe.Recipe, into: dict[Oid, int]) -> None:
         for part in made.parts:
             into.setdefault(part.oid, part.size)
-            self._parents.setdefault(part.oid, oid.hex())
+            if part.oid not in self._above:
+                self._parents.setdefault(part.oid, oid.hex())
 
     def _locate(self, oids: Iterable[Oid]) -> dict[Oid, Place]:
         wanted = list(oids)
