@@ -188,7 +188,8 @@ class Index:
             raise self._damaged("it names a place outside its packs")
         if kind not in KINDS or codec not in (RAW, ZSTD) or (codec == RAW and raw != stored):
             raise self._damaged(f"it has an entry of unknown kind {flags:#x}")
-        return _place((self.packs[pack].id, offset, stored, raw, kind, codec))
+        # One number where both are the same: a million places may be in memory.
+        return _place((self.packs[pack].id, offset, stored, stored if codec == RAW else raw, kind, codec))
 
     def _damaged(self, why: str) -> Damaged:
         return Damaged("an index is damaged", f"{self._path}: {why}")

@@ -64,10 +64,13 @@ def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid], sizes: Mappi
         walk.deeper()
     absent = unread | _away(store, walk.blobs)
     found = places(catalog, absent)
-    known = {oid: max(walk.blobs.get(oid, -1), sizes.get(oid, -1)) for oid in found}
-    bytes_ = sum(_weight(place, known[oid]) for oid, place in found.items())
+
+    def known(oid: Oid) -> int:
+        return max(walk.blobs.get(oid, -1), sizes.get(oid, -1))
+
+    bytes_ = sum(_weight(place, known(oid)) for oid, place in found.items())
     whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
-    whole = whole and not any(place.type == fmt.RECIPE and known[oid] < 0 for oid, place in found.items())
+    whole = whole and not any(place.type == fmt.RECIPE and known(oid) < 0 for oid, place in found.items())
     return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())), whole)
 
 
@@ -158,11 +161,14 @@ class _Fetch:
 
     def blobs(self, sizes: dict[Oid, int]) -> None:
         """Brings blobs; `sizes` are what they must have, or -1."""
-        found = self.source.locate(away := _away(self._store, sizes))
+        away = _away(self._store, sizes)
+        plain = self.source.locate(away)
         self.here.update(oid for oid in sizes if oid not in away)
-        self.source.absent |= away - found.keys()
-        recipes = {oid: place for oid, place in found.items() if place.type == fmt.RECIPE}
-        plain = {oid: place for oid, place in found.items() if oid not in recipes}
+        self.source.absent |= away - plain.keys()
+        recipes = {oid: place for oid, place in plain.items() if place.type == fmt.RECIPE}
+        for oid in recipes:
+            del plain[oid]
+        del away  # There may be a million of them, and memory is needed for what comes.
         for oid, place in plain.items():
             if sizes[oid] not in (-1, place.raw):
                 raise Damaged(f"object {oid.hex()[:12]} is damaged on the remote", "it has not the size it must have")
