@@ -3,13 +3,14 @@
     python bench/sharing.py --work /mnt/bench --dvc PEERS/dvc/bin/dvc --git-lfs small
     python bench/sharing.py --work /mnt/bench --dvc PEERS/dvc/bin/dvc --rclone PEERS/rclone --restic restic s3
     python bench/sharing.py --work /mnt/bench --dvc PEERS/dvc/bin/dvc large csv text
-    python bench/sharing.py --work /mnt/bench million
+    python bench/sharing.py --work /mnt/bench million flat
 
 `small`: FILES files of 1 to 4 KiB in 100 folders, pushed to a folder and pulled into a fresh clone (`axil push`,
 `axil clone`; `dvc push` and `git push`, `git clone` and `dvc pull`). `s3`: a tenth of them, through `rclone serve s3`
 on this machine. `large`: one file of 4 GiB, random bytes. `csv`: 1 GB of rows, one inserted in the middle; how much
-the remote grows. `text`: log lines, what the remote takes. `million`: 1,000,000 files of 1 KiB, beside 100,000 of
-them. `cp` copies the same bytes, as a few big files or as they are, with a `sync`, since axil's writes are on the
+the remote grows. `text`: log lines, what the remote takes. `million`: ten times FILES of 1 KiB beside FILES of them, a
+thousand in each folder, axil alone; `flat`: all in one folder. A million of them takes 10 GB of disk and 2.1 million
+inodes. `cp` copies the same bytes, as a few big files or as they are, with a `sync`, since axil's writes are on the
 disk when it ends. Peers are used as they come.
 """
 
@@ -19,6 +20,7 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,7 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from data import generate, rewrite
-from measure import Bench, Figure, Timed, compared, finish, median, parser, peer, table, write
+from measure import DISTURBED, Bench, Figure, Timed, compared, finish, median, parser, peer, seconds, table, write
 
 KEY = "benchbench"
 Times = dict[str, dict[str, list[Timed]]]
@@ -309,34 +311,66 @@ class Sharing:
         print(table(["", "data", "remote"], found))
 
     def million(self) -> None:
-        """A million files beside a hundred thousand, axil alone."""
-        times: Times = {}
-        for files in (100_000, 1_000_000):
+        """A million files in a thousand folders beside a hundred thousand in a hundred, axil alone."""
+        self._grow("Files of 1 KiB, a thousand in each folder", 1000)
+
+    def flat(self) -> None:
+        """The same, all in one folder."""
+        self._grow("Files of 1 KiB, all in one folder", 1 << 30)
+
+    def _grow(self, title: str, each: int) -> None:
+        taken: dict[str, list[Timed]] = {}
+        for files in (self.files, 10 * self.files):
             with self.bench.place(f"files-{files}") as folder:
-                place = Place(self.bench, self.tools[0], folder, os.path.join(folder, "store"))
-                names = kilobytes(os.path.join(place.repo, "data"), files)
-                column = f"{files:,}"
-                note(times, "add", column, place.time("add"))
-                note(times, "status", column, place.time("status"))
-                first = self.bench.do("git branch --show-current", place.repo).strip()
-                self.bench.do("git checkout -qb other", place.repo)
-                rewrite(os.path.join(place.repo, "data"), names[::100], 7)
-                note(times, "add, 1 % changed", column, place.time("add"))
-                program = self.tools[0].program
-                note(times, "switch, 1 % changed", column, self.bench.time(f"{program} switch -q {first}", place.repo))
-                note(times, "push", column, place.time("push"))
-                note(times, "pull into a fresh clone", column, place.time("pull"))
-        show("Files of 1 KiB", times, "100,000")
+                self._grow_once(taken, folder, files, each)
+        rows = [
+            [operation, *(f"{seconds(one.seconds)} ({one.peak_mb:.0f} MB)" for one in both), _growth(both)]
+            for operation, both in taken.items()
+        ]
+        print(f"\n### {title}\n")
+        print(table(["", f"{self.files:,}", f"{10 * self.files:,}", "times as long"], rows))
+        sys.stdout.flush()
+
+    def _grow_once(self, taken: dict[str, list[Timed]], folder: str, files: int, each: int) -> None:
+        tool = self.tools[0]
+        place = Place(self.bench, tool, folder, os.path.join(folder, "store"))
+        names = kilobytes(os.path.join(place.repo, "data"), files, each)
+
+        def do(operation: str, command: str) -> None:
+            print(f"{files:,}: {operation} …", file=sys.stderr)
+            words = {**place.words, "first": first}
+            taken.setdefault(operation, []).append(self.bench.time(command.format(**words), place.repo))
+
+        first = self.bench.do("git branch --show-current", place.repo).strip()
+        do("add", tool.add)
+        do("status", tool.status)
+        self.bench.do("git checkout -qb other", place.repo)
+        rewrite(os.path.join(place.repo, "data"), names[::100], 7)
+        do("add, 1 % changed", tool.add)
+        do("switch, 1 % changed", "{program} switch -q {first}")
+        do("push", tool.push)
+        do("pull into a fresh clone", tool.pull)
+        shutil.rmtree(place.words["clone"])
+        do("verify", "{program} verify")
+        do("gc", "{program} gc")
+        do("remote check", "{program} remote check")
+        do("remote prune", "{program} remote prune")
 
 
-def kilobytes(folder: str, files: int) -> list[str]:
-    """Files of 1 KiB, a thousand in each folder; their paths."""
+def _growth(both: list[Timed]) -> str:
+    """How many times as long the second took; other work that kept the machine busy is told apart."""
+    small, big = both
+    return f"{big.seconds / small.seconds:.1f}{'*' * any(one.others > DISTURBED for one in both)}"
+
+
+def kilobytes(folder: str, files: int, each: int) -> list[str]:
+    """Files of 1 KiB, `each` in every folder; their paths."""
     chance = random.Random(5)
     names = []
     for number in range(files):
-        if number % 1000 == 0:
-            os.makedirs(os.path.join(folder, f"d{number // 1000:04}"))
-        names.append(f"d{number // 1000:04}/f{number % 1000:03}.bin")
+        if number % each == 0:
+            os.makedirs(os.path.join(folder, f"d{number // each:04}"))
+        names.append(f"d{number // each:04}/f{number % each:06}.bin")
         with open(os.path.join(folder, names[-1]), "wb") as file:
             file.write(chance.randbytes(1024))
     return names
@@ -368,9 +402,12 @@ def rows(one: str, two: str, size: int) -> None:
 
 def main() -> int:
     options = parser(__doc__, 1)
-    options.add_argument("workloads", nargs="+", choices=("small", "s3", "large", "csv", "text", "million"))
+    options.add_argument("workloads", nargs="+", choices=("small", "s3", "large", "csv", "text", "million", "flat"))
     options.add_argument(
-        "--files", type=int, default=100_000, help="files of `small`; a tenth for s3 (default: %(default)s)"
+        "--files",
+        type=int,
+        default=100_000,
+        help="files of `small` and `million`; a tenth for s3 (default: %(default)s)",
     )
     options.add_argument(
         "--gigabytes", type=int, default=4, help="size of the large file in GiB (default: %(default)s)"
