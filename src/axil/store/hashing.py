@@ -112,11 +112,13 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     )
 
 
-def hash_fd(fd: int, *, write: int = -1, path: str = "") -> tuple[Oid, int]:
+def hash_fd(
+    fd: int, *, write: int = -1, path: str = "", wrote: Callable[[int], object] | None = None
+) -> tuple[Oid, int]:
     """Oid and length of what is left in `fd`, in one pass; also written to the descriptor `write` if given.
 
     Hashing runs on its own threads beside reading and writing, except in forked workers, where each has one core.
-    `path` names the written file in the error if the disk is full.
+    `path` names the written file in the error if the disk is full; `wrote` gets the length of each block written.
     """
     hasher = blake3(max_threads=1 if parallel.in_worker else threads())
     size = 0
@@ -135,6 +137,8 @@ def hash_fd(fd: int, *, write: int = -1, path: str = "") -> tuple[Oid, int]:
                 pending = parallel.Task(hasher.update, view)
             if write >= 0:
                 _write_all(write, view, path)
+                if wrote:
+                    wrote(count)
             ready, spare = spare, ready
     finally:
         if pending:
