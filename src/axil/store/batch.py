@@ -253,12 +253,13 @@ class Batch:
             if taken:
                 return taken
             os.lseek(fd, 0, os.SEEK_SET)
-        oid, size = copy_in(fd, path, reflink=self._store.link in ("auto", "reflink"))
+        oid, size, syncs = copy_in(fd, path, reflink=self._store.link in ("auto", "reflink"))
         # A file that shrank while it was read may belong into a pack: it is going to be read again.
         if size != before.st_size or self._has_large(oid):
             os.unlink(path)
         else:
             self._stage_large(oid, path)
+            self._staged.syncs += syncs
         return oid, before
 
     def _stage_large(self, oid: Oid, path: str) -> None:

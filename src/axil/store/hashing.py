@@ -28,6 +28,8 @@ FORK_FROM = 512
 
 _BLOCK = 4 << 20
 _THREADS_FROM = 1 << 20
+# Without threads to start, what was just read is hashed and written while it is in the processor's cache.
+_BLOCK_ALONE = 256 << 10
 _TRIES = 5
 _GATHER = 1 << 20
 _STAT = struct.Struct("<4q")
@@ -112,15 +114,19 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     )
 
 
-def hash_fd(fd: int, *, write: int = -1, path: str = "") -> tuple[Oid, int]:
+def hash_fd(
+    fd: int, *, write: int = -1, path: str = "", wrote: Callable[[int], object] | None = None
+) -> tuple[Oid, int]:
     """Oid and length of what is left in `fd`, in one pass; also written to the descriptor `write` if given.
 
-    Hashing runs on its own threads beside reading and writing, except in forked workers, where each has one core.
-    `path` names the written file in the error if the disk is full.
+    Hashing runs on its own threads beside reading, on one beside writing, which takes longer; in forked workers, where
+    each has one core, on none.
+    `path` names the written file in the error if the disk is full; `wrote` gets the length of each block written.
     """
-    hasher = blake3(max_threads=1 if parallel.in_worker else threads())
+    hasher = blake3(max_threads=1 if parallel.in_worker or write >= 0 else threads())
     size = 0
-    spare, ready = bytearray(_BLOCK), bytearray(_BLOCK)
+    block = _BLOCK_ALONE if parallel.in_worker else _BLOCK
+    spare, ready = bytearray(block), bytearray(block)
     pending: parallel.Task | None = None
     try:
         while count := os.readv(fd, [ready]):
@@ -135,6 +141,8 @@ def hash_fd(fd: int, *, write: int = -1, path: str = "") -> tuple[Oid, int]:
                 pending = parallel.Task(hasher.update, view)
             if write >= 0:
                 _write_all(write, view, path)
+                if wrote:
+                    wrote(count)
             ready, spare = spare, ready
     finally:
         if pending:

@@ -15,7 +15,7 @@ from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats.pack import Location, Table
 from axil.store.faults import refusal
-from axil.store.parallel import Task
+from axil.store.syncing import SyncAhead
 
 if TYPE_CHECKING:
     from zstandard import ZstdDecompressor
@@ -220,27 +220,14 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _sync_and_close(fd: int) -> None:
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 class PackWriter:
-    """A pack being written under a temporary name in `folder`.
-
-    What is written of a big pack is synced in the background from time to time, so that little is left to wait for
-    at the end. `syncs` are to be waited for: an error of the disk may show there and nowhere else.
-    """
+    """A pack being written under a temporary name in `folder`; `syncs` are to be waited for, as in `SyncAhead`."""
 
     __slots__ = ("_ahead", "_buffer", "_fd", "_hasher", "_offset", "path", "rows", "syncs")
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}.part")
         self.rows: dict[Oid, bytes] = {}
-        self.syncs: list[Task] = []
-        self._ahead = 0
         self._hasher = blake3()
         self._buffer = bytearray(fmt.header(os.urandom(fmt.NONCE_SIZE)))
         self._offset = len(self._buffer)
@@ -248,6 +235,8 @@ class PackWriter:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         except OSError as error:
             raise refusal(error, self.path) from None
+        self._ahead = SyncAhead(self._fd, _WRITE_AHEAD)
+        self.syncs = self._ahead.syncs
 
     @property
     def full(self) -> bool:
@@ -281,10 +270,8 @@ class PackWriter:
             write_all(self._fd, memoryview(self._buffer))
         except OSError as error:
             raise refusal(error, self.path) from None
+        self._ahead.wrote(len(self._buffer))
         self._buffer = bytearray()
-        if self._offset - self._ahead >= _WRITE_AHEAD and (not self.syncs or self.syncs[-1].over):
-            self._ahead = self._offset
-            self.syncs.append(Task(_sync_and_close, os.dup(self._fd)))
 
     def finish(self) -> tuple[str, str]:
         """Completes the file, which is not synced yet; its temporary path and the name it is to get."""

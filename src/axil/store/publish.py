@@ -18,34 +18,34 @@ _SYNC_ALL_FROM = 16
 class Staged:
     """What a batch has written so far under temporary names; nothing of it is surely on the disk yet."""
 
-    __slots__ = ("_ahead", "_syncs", "files", "packs")
+    __slots__ = ("_ahead", "files", "packs", "syncs")
 
     def __init__(self) -> None:
         self.packs: list[tuple[str, str]] = []
         """(temporary path, final name), in the order written: children before their trees."""
         self.files: list[tuple[Oid, str]] = []
-        self._syncs: list[Task] = []
+        self.syncs: list[Task] = []
+        """What is being synced in the background."""
         self._ahead: set[str] = set()
 
     def finish(self, writer: PackWriter) -> None:
         """Takes over a pack that is complete."""
         self.packs.append(writer.finish())
-        self._syncs += writer.syncs
+        self.syncs += writer.syncs
 
     def settle(self) -> None:
         """Waits for what is being synced in the background. Raises `OSError` if the disk refused."""
-        while self._syncs:
-            self._syncs.pop().wait()
+        while self.syncs:
+            self.syncs.pop().wait()
 
     def sync_ahead(self, packs: Sequence[tuple[str, str]]) -> None:
         """Takes over packs from a worker, and syncs them in the background while the caller goes on."""
         self.packs += packs
         self._ahead.update(path for path, _ in packs)
-        self._syncs += [Task(_sync_file, path) for path, _ in packs]
+        self.syncs += [Task(_sync_file, path) for path, _ in packs]
 
     def sync_packs(self) -> None:
-        """Makes the contents of all packs durable. Raises `OSError`."""
-        self.settle()
+        """Makes the contents of all packs durable that are not being synced already. Raises `OSError`."""
         for path, _ in self.packs:
             if path not in self._ahead:
                 _sync_file(path)
@@ -54,6 +54,7 @@ class Staged:
 def publish(root: str, staged: Staged) -> None:
     """Puts staged objects in their places. Raises `AxilError` if the disk refuses."""
     try:
+        staged.settle()
         if staged.files:
             sync_files([path for _, path in staged.files], root)
             _publish_files(os.path.join(root, "files"), staged.files)

@@ -20,7 +20,7 @@ from axil.store.parallel import Task
 if TYPE_CHECKING:
     from pyfastcdc import FastCDC
 
-WINDOW = 8 << 20
+WINDOW = 2 << 20
 _NAME = "fastcdc-2020"
 
 
@@ -54,34 +54,57 @@ def stream(fd: int, blob: Oid, path: str, chunking: Chunking, window: int = WIND
 
     What was handed out until then is what it says; only that it makes `blob` is known no earlier than at the end.
     """
+    whole = blake3()
+    hashed: list[Chunk] = []
+
+    def hash_all(pieces: list[memoryview]) -> None:
+        for data in pieces:
+            hashed.append(Chunk(hash_bytes(data), data))
+            whole.update(data)
+
+    # One window is hashed on another thread while the next is read and cut.
+    task: Task | None = None
+    try:
+        for pieces in _windows(fd, chunking, window):
+            if task:
+                task.wait()
+            ready, hashed = hashed, []
+            task = Task(hash_all, pieces)
+            yield from ready
+        if task:
+            task.wait()
+            yield from hashed
+    finally:
+        if task:
+            task.wait()
+    if whole.digest() != blob:
+        raise damaged(blob, path, "its bytes do not match its name")
+
+
+def _windows(fd: int, chunking: Chunking, window: int) -> Iterator[list[memoryview]]:
+    """The pieces that the file open as `fd` is cut into, some at a time; they are valid until the next but one."""
     cut = cutter(chunking).cut_buf
     # A chunk is sure only if bytes follow it, so what may be left over is as long as the longest chunk.
     room = max(window, 2 * chunking.max) + chunking.max
     buffer, spare = bytearray(room), bytearray(room)
-    whole = blake3()
-    left, ended = 0, False
+    rest, ended = memoryview(b""), False
     while not ended:
+        left = len(rest)
+        spare[:left] = rest
+        buffer, spare = spare, buffer
         count = _fill(fd, memoryview(buffer)[left:])
         ended = count < room - left
         view = memoryview(buffer)[: left + count]
-        task = Task(whole.update, view[left:])
-        try:
-            start = 0
-            for piece in cut(view):
-                end = start + piece.length
-                # The last piece may go on in the next window.
-                if end == len(view) and not ended:
-                    break
-                data = view[start:end]
-                yield Chunk(hash_bytes(data), data)
-                start = end
-        finally:
-            task.wait()
-        left = len(view) - start
-        spare[:left] = view[start:]
-        buffer, spare = spare, buffer
-    if whole.digest() != blob:
-        raise damaged(blob, path, "its bytes do not match its name")
+        pieces, start = [], 0
+        for piece in cut(view):
+            end = start + piece.length
+            # The last piece may go on in the next window.
+            if end == len(view) and not ended:
+                break
+            pieces.append(view[start:end])
+            start = end
+        rest = view[start:]
+        yield pieces
 
 
 def _fill(fd: int, view: memoryview) -> int:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from blake3 import blake3
 
@@ -12,6 +16,7 @@ from axil.errors import Damaged
 from axil.formats import index as index_fmt
 from axil.formats import pack as fmt
 from axil.store.packs import Pack
+from axil.store.parallel import cores
 from axil.store.squeeze import Squeezer
 
 TARGET = 32 << 20
@@ -104,7 +109,10 @@ def renewed(pack: Pack, buffer: bytearray) -> Made:
 
 
 class Press:
-    """Compresses entries where it pays. Small ones are tried as in the store; of chunks a sample is tried first."""
+    """Compresses entries where it pays. Small ones are tried as in the store; of chunks a sample is tried first.
+
+    Used by one thread.
+    """
 
     __slots__ = ("_compress", "_squeezer")
 
@@ -118,11 +126,54 @@ class Press:
         """`data` compressed, or None if that saves less than a tenth."""
         if len(data) < _SAMPLE_FROM:
             return self._squeezer.squeeze(bytes(data))
+        return self.compress(data) if self.promising(data) else None
+
+    def promising(self, data: bytes | memoryview) -> bool:
+        """Whether a sample of `data` can be compressed; of little there is none."""
         middle = len(data) // 2
-        if len(self._compress(data[middle : middle + _SAMPLE])) * 10 > _SAMPLE * 9:
-            return None
+        return len(data) < _SAMPLE_FROM or len(self._compress(data[middle : middle + _SAMPLE])) * 10 <= _SAMPLE * 9
+
+    def compress(self, data: bytes | memoryview) -> bytes | None:
+        """`data` compressed without a sample, or None if that saves less than a tenth."""
         less = self._compress(data)
         return less if len(less) * 10 <= len(data) * 9 else None
+
+
+class Presses:
+    """Compresses on as many threads as there are cores; what comes out is in the order of what went in.
+
+    Leaving the context waits for what runs and drops the rest.
+    """
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._pool = ThreadPoolExecutor(cores())
+        self._waiting: deque[tuple[Oid, bytes, Future[bytes | None]]] = deque()
+        self._bytes = 0
+
+    def __enter__(self) -> Presses:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def put(self, oid: Oid, data: bytes) -> None:
+        """Begin to compress `data`."""
+        self._waiting.append((oid, data, self._pool.submit(self._compress, data)))
+        self._bytes += len(data)
+
+    def take(self, most: int = 0) -> Iterator[tuple[Oid, bytes, bytes | None]]:
+        """The oldest, until what is left is not longer than `most`: oid, data, and what `Press.compress` says."""
+        while self._bytes > most:
+            oid, data, future = self._waiting.popleft()
+            self._bytes -= len(data)
+            yield oid, data, future.result()
+
+    def _compress(self, data: bytes) -> bytes | None:
+        if not hasattr(self._own, "press"):
+            self._own.press = Press()
+        press: Press = self._own.press
+        return press.compress(data)
 
 
 def records_of(done: Finished, number: int) -> list[bytes]:

@@ -19,12 +19,14 @@ from axil.transfer.catalog import Catalog
 from axil.transfer.chunks import open_blob, stream
 from axil.transfer.closure import cut_from
 from axil.transfer.division import Division
-from axil.transfer.packer import Builder, Finished, Limits, Made, Press, finished, renewed
+from axil.transfer.packer import Builder, Finished, Limits, Made, Press, Presses, finished, renewed
 from axil.transfer.shipping import Shipper
 
 VERBATIM = 1 << 20
 """Smaller local packs are not sent as they are: together they make fewer requests."""
 _WHOLE_READ = 2
+# Bytes of chunks that are being compressed at a time.
+_WAITING = 8 << 20
 
 
 class Sender:
@@ -54,6 +56,7 @@ class Sender:
         self._limits = limits
         self._press = Press()
         self._had: set[Oid] = set()
+        self._presses = Presses()
         self._data, self._meta, self._pieces = Builder(limits), Builder(limits), Builder(limits)
 
     def rely_on(self, packs: Iterable[Finished]) -> AbstractSet[Oid]:
@@ -80,8 +83,10 @@ class Sender:
         for pack, oids in division.parts:
             everything = zip(pack.table.locations(), pack.table.oids(), strict=True)
             self._copy(pack, sorted((place, oid) for place, oid in everything if oid in oids))
-        for oid in division.files:
-            self._file(oid)
+        with self._presses:
+            for oid in division.files:
+                self._file(oid)
+            self._pressed()
         self._data = self._flushed(self._data)
         self._pieces = self._flushed(self._pieces)
         self._meta = self._flushed(self._meta)
@@ -125,9 +130,14 @@ class Sender:
         parts: list[Part] = []
         for oid, data in stream(fd, blob, path, self._chunking):
             parts.append(Part(oid, len(data)))
-            if self._new(oid):
-                less = self._press.squeeze(data)
-                self._piece(oid, data if less is None else less, len(data), fmt.RAW if less is None else fmt.ZSTD)
+            if not self._new(oid):
+                continue
+            if self._press.promising(data):
+                self._presses.put(oid, bytes(data))
+                self._pressed(_WAITING)
+            else:
+                self._pressed()
+                self._piece(oid, data, len(data), fmt.RAW)
         if len(parts) == 1:
             return  # One chunk is the blob itself.
         made, segments = recipe.split(parts)
@@ -153,6 +163,11 @@ class Sender:
         less = self._press.squeeze(data)
         stored = data if less is None else less
         self._add(kind, oid, memoryview(stored), len(data), fmt.RAW if less is None else fmt.ZSTD)
+
+    def _pressed(self, most: int = 0) -> None:
+        """Adds the chunks that are being compressed, but for the last `most` bytes."""
+        for oid, data, less in self._presses.take(most):
+            self._piece(oid, data if less is None else less, len(data), fmt.RAW if less is None else fmt.ZSTD)
 
     def _piece(self, oid: Oid, stored: bytes | memoryview, raw: int, codec: int) -> None:
         """Adds a chunk: those of one blob stay in order, not mixed with small blobs."""

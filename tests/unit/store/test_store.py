@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -398,6 +399,30 @@ def test_missing_in_bulk(store: Store) -> None:
     absent = {hash_bytes(b"no %d" % number) for number in range(3000)}
     assert store.missing([*there, *absent]) == absent
     assert store.missing(there[:2]) == set()
+
+
+def test_a_disk_that_refuses_while_a_large_file_is_copied(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("axil.store.files._WRITE_AHEAD", 1 << 20)
+    real, main, refused = os.fsync, threading.get_ident(), []
+
+    def fsync(fd: int) -> None:
+        if threading.get_ident() != main:
+            refused.append(fd)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(fd)
+
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(9 << 20))
+    # The kernel tells of a failed write once: to the sync in the background, not to the one at the end.
+    with store.batch() as batch, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        (answer,) = batch.put_files([str(path)])
+        with pytest.raises(AxilError, match="writing failed"):
+            batch.commit()
+    assert refused
+    assert not Store(store.root).has(saved(answer).oid)
 
 
 def test_a_workers_error_reaches_the_caller(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
