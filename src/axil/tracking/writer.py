@@ -198,8 +198,10 @@ class Lines:
     def of(self, rows: list[Row]) -> bytes:
         """The lines of `rows`, one a row (one per step, where names without a step are at different ones)."""
         lines: list[str] = []
+        encode = _encoder() if len(rows) >= FLUSH_ROWS else None
         shapes, steps, shape, stamp, stamped = self._shapes, self._steps, "", "", -1
         last: tuple[str, ...] = ()
+        stage, fast = self._stage, encode
         following: float = 0  # the next step of the names `last`: put down when other names come
         for metrics, step, now in rows:
             try:
@@ -211,6 +213,7 @@ class Lines:
                     if step is None and any(steps.get(name, 0) != following for name in names):
                         self._count(lines, metrics, _stamp(now))
                         continue
+                    fast = encode if encode is not None and all(map(_is_plain, names)) else None
                     shape = shapes.get(names) or self._shape(names)
                     last = names
                 if step is None:
@@ -219,10 +222,12 @@ class Lines:
                 if (moment := int(now * 1000)) != stamped:
                     stamped, stamp = moment, _stamp(now)
                 total = sum(metrics.values())
-                if total - total == 0.0:
-                    lines.append(shape % (step, stamp, *metrics.values()))
-                else:
+                if total - total != 0.0:
                     lines.append(self._line(metrics, step, stamp))
+                elif fast is not None:
+                    lines.append(f'{{"step":{step!r},"time":{stamp}{stage},"metrics":{fast(metrics).decode()}}}\n')
+                else:
+                    lines.append(shape % (step, stamp, *metrics.values()))
             except Exception as error:
                 warn(f"could not log a call with {len(metrics)} names: {type(error).__name__}")
         steps.update(dict.fromkeys(last, following))
@@ -252,6 +257,22 @@ class Lines:
             self._steps[name] = step + 1
             by_step.setdefault(step, {})[name] = value
         lines += [self._line(group, step, stamp) for step, group in by_step.items()]
+
+
+def _encoder() -> Callable[[dict[str, float]], bytes] | None:
+    """What makes JSON of floats several times faster than Python, for scripts that log so much that it pays.
+
+    None in an interpreter that has axil, but not what it needs.
+    """
+    try:
+        from msgspec.json import Encoder
+    except ImportError:
+        return None
+    return Encoder().encode
+
+
+def _is_plain(name: object) -> bool:
+    return isinstance(name, str) and name.isascii()
 
 
 def _stamp(now: float) -> str:

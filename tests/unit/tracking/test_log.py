@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from axil.formats.series import points
 from axil.tracking import run
-from axil.tracking.writer import Lines, Writer
+from axil.tracking.writer import FLUSH_ROWS, Lines, Writer
 
 RunScript = Any
 
@@ -290,15 +292,22 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path, monkeypat
     assert [(point.step, point.value) for point in found] == [(step, step / 3) for step in range(50)]
 
 
-def test_a_call_costs_microseconds(script: RunScript) -> None:
-    code = (
-        "import axil, time\naxil.log(loss=0.0, step=0)\nbest = 9.0\n"
-        "for _ in range(20):\n  begun = time.process_time()\n"
-        "  for i in range(5000): axil.log(loss=i / 7, step=i)\n"
-        "  axil.flush(); best = min(best, (time.process_time() - begun) / 5000)\nprint(best)"
+@given(
+    st.dictionaries(st.text(max_size=5), st.floats(), min_size=1, max_size=5),
+    st.none() | st.integers(-5, 5) | st.floats(-1e6, 1e6),
+)
+def test_many_rows_at_once_say_the_same_as_each_alone(metrics: dict[str, float], step: float | None) -> None:
+    rows = [(metrics, step, 1_700_000_000.5 + number / 7) for number in range(FLUSH_ROWS)]
+    alone, together = Lines("train"), Lines("train")
+    lines = b"".join(alone.of([row]) for row in rows)
+    assert list(map(json.loads, together.of(rows).splitlines())) == list(map(json.loads, lines.splitlines()))
+
+
+def test_without_the_packages_axil_needs_rows_are_written_all_the_same(script: RunScript) -> None:
+    _, lines = script(
+        "import axil, sys\nsys.modules['msgspec'] = None\nfor step in range(3000): axil.log(loss=step / 3, step=step)"
     )
-    done, _ = script(code, lines=False)
-    assert float(done.stdout) < 10e-6  # about 2.5 µs on a quiet machine
+    assert [line["metrics"]["loss"] for line in lines] == [step / 3 for step in range(3000)]
 
 
 def test_ctrl_c_while_lines_are_made_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
