@@ -30,6 +30,9 @@ _BLOCK = 4 << 20
 _THREADS_FROM = 1 << 20
 # Without threads to start, what was just read is hashed and written while it is in the processor's cache.
 _BLOCK_ALONE = 256 << 10
+# From here on a process of its own, which may map the file, is worth its start.
+_MAPPED_FROM = 128 << 20
+_WINDOW = 64 << 20
 _TRIES = 5
 _GATHER = 1 << 20
 _STAT = struct.Struct("<4q")
@@ -123,6 +126,8 @@ def hash_fd(
     each has one core, on none.
     `path` names the written file in the error if the disk is full; `wrote` gets the length of each block written.
     """
+    if write < 0 and (found := hash_mapped(fd)) is not None:
+        return found
     hasher = blake3(max_threads=1 if parallel.in_worker or write >= 0 else threads())
     size = 0
     block = _BLOCK_ALONE if parallel.in_worker else _BLOCK
@@ -148,6 +153,51 @@ def hash_fd(
         if pending:
             pending.wait()
     return hasher.digest(), size
+
+
+def hash_mapped(fd: int, least: int = _MAPPED_FROM) -> tuple[Oid, int] | None:
+    """`hash_fd` of a file of at least `least` bytes without copying it, on all cores; None if that cannot be done.
+
+    A file that shrinks while it is mapped ends the process that looks at it: so another one does.
+    """
+    size = os.fstat(fd).st_size
+    if size < least or parallel.in_worker or parallel.cores() < 2 or os.lseek(fd, 0, os.SEEK_CUR):
+        return None
+    answer, send = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(send, _mapped_digest(fd, size))
+        finally:
+            os._exit(0)
+    os.close(send)
+    try:
+        digest = os.read(answer, OID_SIZE)
+    except BaseException:
+        import signal
+
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        os.waitpid(pid, 0)
+        os.close(answer)
+    if len(digest) != OID_SIZE:
+        return None
+    os.lseek(fd, size, os.SEEK_SET)
+    return digest, size
+
+
+def _mapped_digest(fd: int, size: int) -> bytes:
+    from mmap import ACCESS_READ, mmap
+
+    hasher = blake3(max_threads=parallel.cores())  # a pool of its own: the common one does not survive a fork
+    for start in range(0, size, _WINDOW):
+        # All threads begin at once, each at another place: what the disk has to bring it is told in order.
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, start + _WINDOW, _WINDOW, os.POSIX_FADV_WILLNEED)
+        with mmap(fd, min(_WINDOW, size - start), access=ACCESS_READ, offset=start) as window:
+            hasher.update(window)
+    return hasher.digest()
 
 
 def _write_all(fd: int, view: memoryview, path: str) -> None:
