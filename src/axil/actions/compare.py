@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from axil.actions.contents import ContentChange
     from axil.actions.targets import Chosen
     from axil.formats.pointer import Pointer
+    from axil.formats.record import Run
     from axil.project import Project
 
 LISTED = 1000
@@ -129,7 +130,7 @@ def compare_chosen(project: Project, chosen: Sequence[Chosen], *, only_changed: 
     labels = [side.label for side in sides]
     params = {side.label: _params(project, each) for side, each in zip(sides, chosen, strict=True)}
     metrics = {side.label: each.run.metrics if each.run else {} for side, each in zip(sides, chosen, strict=True)}
-    environment = {side.label: _environment(project, each) for side, each in zip(sides, chosen, strict=True)}
+    environment = {side.label: environment_of(project, each.run) for side, each in zip(sides, chosen, strict=True)}
     outputs = {side.label: _outputs(each) for side, each in zip(sides, chosen, strict=True)}
     comparison = Comparison(
         sides,
@@ -225,20 +226,21 @@ def _params(project: Project, chosen: Chosen) -> Mapping[str, Value]:
     return values
 
 
-def _environment(project: Project, chosen: Chosen) -> dict[str, str]:
-    if chosen.run is None:
+def environment_of(project: Project, run: Run | None) -> dict[str, str]:
+    """Facts about where a run happened, packages of results that it took over included; {} without a run."""
+    if run is None:
         return {}
     packages: dict[str, str] = {}
-    for source in dict.fromkeys(stage.source for stage in chosen.run.stages if stage.source):
+    for source in dict.fromkeys(stage.source for stage in run.stages if stage.source):
         # A stage whose result was taken over imported nothing in this run: its packages are those of that one.
         with contextlib.suppress(AxilError):
             packages |= project.journal.run(source).environment.packages
-    environment = chosen.run.environment
+    environment = run.environment
     facts = {
         "python": f"{environment.implementation} {environment.python}".strip(),
         "platform": environment.platform,
         "machine": environment.machine,
-        "host": chosen.run.host,
+        "host": run.host,
     }
     facts.update(sorted((packages | environment.packages).items()))
     facts.update((path, oid[:12]) for path, oid in sorted(environment.locks.items()))

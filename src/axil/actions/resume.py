@@ -14,9 +14,9 @@ from axil.base.light import TYPE_CHECKING
 from axil.base.processes import boot
 from axil.base.progress import SILENT, Progress
 from axil.data.content import content_of, save
-from axil.errors import AxilError, Blocked, NotFound
+from axil.data.diff import below
+from axil.errors import Blocked, NotFound
 from axil.formats.pointer import Pointer
-from axil.formats.tree import DIR
 from axil.git.catfile import read_blobs
 from axil.git.commits import begin_stamp, commit_tree, name_in
 from axil.git.history import resolve
@@ -178,7 +178,7 @@ def _data(
         if cover is None and any(name == dep or name.startswith(dep + "/") for name in kept):
             continue
         path = cover or dep
-        if path not in data or _below(project, data[path], dep[len(path) + 1 :]) != oid:
+        if path not in data or below(project.store, data[path], dep[len(path) + 1 :]) != oid:
             data[path] = _found(project, path, dep, oid, progress)
     return data
 
@@ -188,7 +188,7 @@ def _found(project: Project, path: str, dep: str, oid: str, progress: Progress) 
     here = content_of(project.index, project.root, path, progress=progress)
     if here is not None and (path != dep or here.oid.hex() == oid):
         now = save(project.index, project.store, project.root, [path], tracked=True, progress=progress)[path]
-        if _below(project, now, dep[len(path) + 1 :]) == oid:
+        if below(project.store, now, dep[len(path) + 1 :]) == oid:
             return now
     raw = bytes.fromhex(oid)
     if path == dep and project.store.has(raw):
@@ -196,18 +196,3 @@ def _found(project: Project, path: str, dep: str, oid: str, progress: Progress) 
             return Pointer("tree", raw, 0, 0)
         return Pointer("file", raw, len(project.store.read(raw)))
     raise NotFound(f"the run used {dep} as it was then", "that content was not kept", "run it anew: axil run")
-
-
-def _below(project: Project, pointer: Pointer, path: str) -> str:
-    """The oid in hex of `path` inside `pointer`, "" if it is not there; an empty path is the thing itself."""
-    oid, tree = pointer.oid, pointer.kind == "tree"
-    for part in path.split("/") if path else ():
-        try:
-            entries = project.store.entries(oid) if tree else []
-        except AxilError:
-            return ""
-        entry = next((one for one in entries if os.fsdecode(one.name) == part), None)
-        if entry is None:
-            return ""
-        oid, tree = entry.oid, entry.kind == DIR[0]
-    return oid.hex()

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from axil.actions.bases import base_at
 from axil.actions.submit import Base, Taken, take
-from axil.actions.tracking import pointers_at
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import BadInput, Damaged
+from axil.errors import BadInput, Damaged, NotFound
 from axil.formats import params
-from axil.formats import project as projects
 from axil.formats import space as spaces
 from axil.formats.params import Assignment
 from axil.pipeline.graph import Graph, build, reach
-from axil.runs.outputs import pointer_of
 from axil.runs.stage import SEED, reads, seeded
 
 if TYPE_CHECKING:
@@ -104,15 +102,7 @@ def begin_replicates(
     progress: Progress = SILENT,
 ) -> Begun:
     """Record a group of runs that differ in nothing but the seed. Raises `BadInput` if no stage depends on it."""
-    key = seed_key(project)
-    graph = build(project.file.stages)
-    changed = {name for name in graph.subset(targets) if seeded(graph.stages[name], key)}
-    if not changed:
-        why = f"no stage reads the parameter `{key}` or the variable {SEED}" if key else f"no stage lists {SEED}"
-        hint = (
-            f'name it in `params` of a stage, or {SEED} in its `env`; [project] seed = "…" says which parameter it is'
-        )
-        raise BadInput("nothing depends on the seed: all replicates would be the same", why, hint)
+    key, changed = seeded_stages(project, targets)
     taken = take(project, targets, assignments=assignments, message=message, progress=progress)
     return _recorded(
         project,
@@ -125,6 +115,20 @@ def begin_replicates(
         gpus=gpus,
         message=message,
     )
+
+
+def seeded_stages(project: Project, targets: Sequence[str]) -> tuple[str, set[str]]:
+    """The parameter that holds the seed ("" for none), and the stages that depend on it; `BadInput` if none does."""
+    key = seed_key(project)
+    graph = build(project.file.stages)
+    changed = {name for name in graph.subset(targets) if seeded(graph.stages[name], key)}
+    if not changed:
+        why = f"no stage reads the parameter `{key}` or the variable {SEED}" if key else f"no stage lists {SEED}"
+        hint = (
+            f'name it in `params` of a stage, or {SEED} in its `env`; [project] seed = "…" says which parameter it is'
+        )
+        raise BadInput("nothing depends on the seed: all replicates would be the same", why, hint)
+    return key, changed
 
 
 def seed_key(project: Project) -> str:
@@ -144,29 +148,13 @@ def seed_key(project: Project) -> str:
 
 def base_of(project: Project, sweep: Sweep) -> Base:
     """What the runs of `sweep` are made from, read from git. Raises `Damaged` if git has lost it."""
-    from axil.git.catfile import CatFile
-
-    with CatFile(project.git) as cat:
-        toml = cat.blob(f"{sweep.snapshot}:{projects.FILE}")
-        if toml is None:
-            why = f"git has no tree {sweep.snapshot}"
-            raise Damaged(f"the snapshot of sweep {sweep.id} cannot be read", why, "run `git fsck`")
-        file = projects.parse(toml.decode("utf-8"))
-        names = [file.params_file] if file.params_file else params.NAMES
-        found = ((name, cat.blob(f"{sweep.snapshot}:{name}")) for name in names)
-        path, data = next(((name, data) for name, data in found if data is not None), ("", b""))
-    known = pointers_at(project, sweep.snapshot)
-    return Base(
-        snapshot=sweep.snapshot,
-        commit=sweep.commit,
-        experiment=sweep.experiment,
-        author=sweep.author,
-        params_file=path,
-        params=data,
-        graph=build(file.stages),
-        targets=tuple(sweep.targets),
-        data=sweep.data,
-        edited=tuple(path for path, out in sweep.data.items() if pointer_of(out) != known.get(path)),
+    try:
+        base = base_at(project, sweep.snapshot, sweep.data)
+    except NotFound as error:
+        why = f"git has no tree {sweep.snapshot}"
+        raise Damaged(f"the snapshot of sweep {sweep.id} cannot be read", why, "run `git fsck`") from error
+    return base._replace(
+        commit=sweep.commit, experiment=sweep.experiment, author=sweep.author, targets=tuple(sweep.targets)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from axil.base.hashing import Oid
 from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
+from axil.errors import AxilError
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, Entry
 
@@ -64,6 +65,21 @@ def root_entry(path: str, pointer: Pointer | None) -> Entry | None:
         return None
     kind = DIR if pointer.kind == "tree" else EXEC if pointer.executable else FILE
     return Entry(os.fsencode(os.path.basename(path)), kind[0], pointer.size, pointer.oid)
+
+
+def below(store: Store, pointer: Pointer, path: str) -> str:
+    """The oid in hex of `path` inside `pointer`, "" if it is not there; an empty path is the thing itself."""
+    oid, tree = pointer.oid, pointer.kind == "tree"
+    for part in path.split("/") if path else ():
+        try:
+            entries = store.entries(oid) if tree else []
+        except AxilError:
+            return ""
+        entry = next((one for one in entries if os.fsdecode(one.name) == part), None)
+        if entry is None:
+            return ""
+        oid, tree = entry.oid, entry.kind == DIR_KIND
+    return oid.hex()
 
 
 def pair_stored(store: Store) -> Pair:

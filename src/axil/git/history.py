@@ -36,9 +36,14 @@ def log_commits(
     exclude: Iterable[str] = (),
     limit: int | None = None,
     paths: Sequence[str] = (),
+    between: bool = False,
 ) -> list[Commit]:
-    """Commits reachable from `revisions` but not from `exclude`, newest first (that touch `paths`, if given)."""
+    """Commits reachable from `revisions` but not from `exclude`, newest first (that touch `paths`, if given).
+
+    `between`: only those that descend from `exclude`.
+    """
     args = [f"--max-count={limit}"] if limit is not None else []
+    args += ["--ancestry-path"] if between else []
     stdin = _lines(revisions) + _lines(exclude, "^")
     out = git.run("rev-list", f"--format={_FIELDS}", *args, "--stdin", "--", *paths, input=stdin)
     fields = text(out).split("\0")[:-1]
@@ -48,6 +53,20 @@ def log_commits(
         oid = oid.rpartition("\n")[2]  # rev-list puts a line "commit …" before each
         commits.append(Commit(oid, tree, tuple(parents.split()), author, int(time), message.rstrip("\n")))
     return commits
+
+
+def line(git: Git, old: str, new: str) -> list[Commit]:
+    """The way from the commit `old` to its descendant `new`, without `old`; at merges the first parent that is on it.
+
+    [] if they are the same or `new` is no descendant.
+    """
+    known = {commit.oid: commit for commit in log_commits(git, [new], exclude=[old], between=True)}
+    found: list[Commit] = []
+    at = known.get(new)
+    while at is not None:
+        found.append(at)
+        at = next((known[parent] for parent in at.parents if parent in known), None)
+    return found[::-1]
 
 
 def resolve(git: Git, name: str, kind: str = "commit") -> str | None:

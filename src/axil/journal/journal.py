@@ -210,6 +210,10 @@ class Journal:
         """The runs of the sweep or group with that whole id, the oldest first."""
         return self._ask(lambda db: reading.members(db, sweep))
 
+    def of_snapshots(self, trees: Sequence[str], seed: int | None = None) -> dict[str, list[RunRow]]:
+        """Git tree -> the runs with exactly that code, that seed (None for none) and no sample, the newest first."""
+        return self._ask(lambda db: reading.of_snapshots(db, trees, seed))
+
     def problems(self) -> list[Problem]:
         """Entries of the journal that could not be used and were passed over."""
         return self._ask(reading.problems)

@@ -29,6 +29,10 @@ _EARLIER = (
 """Attempts of which there is a later one."""
 
 
+_AT_ONCE = 500
+"""Values bound in one question, well below what any SQLite takes."""
+
+
 class Asked(NamedTuple):
     """Which runs are wanted; `None` means any."""
 
@@ -107,6 +111,20 @@ def attempts(db: sqlite3.Connection, id: str) -> list[RunRow]:
     same = "(r.id = ? OR (r.resumes != '' AND r.resumes = ?))"
     sql = f"{_RUN} {_MARKS}{_FROM} JOIN details d ON d.n = r.n WHERE NOT r.retracted AND {same}"
     return [_run_row(row) for row in db.execute(f"{sql} ORDER BY r.attempt, r.id", (first, first))]
+
+
+def of_snapshots(db: sqlite3.Connection, trees: Sequence[str], seed: int | None) -> dict[str, list[RunRow]]:
+    """Git tree -> the runs with exactly that code, that seed (None for none) and no sample, the newest first."""
+    found: dict[str, list[RunRow]] = {}
+    for at in range(0, len(trees), _AT_ONCE):
+        wanted = [bytes.fromhex(tree) for tree in trees[at : at + _AT_ONCE]]
+        test = f"snapshot IN ({', '.join('?' * len(wanted))}) AND NOT retracted AND sample = 0 AND seed IS ?"
+        for key, tree in db.execute(
+            f"SELECT id, hex(snapshot) FROM runs WHERE {test} ORDER BY id DESC", (*wanted, seed)
+        ):
+            if (row := run(db, key)) is not None:
+                found.setdefault(tree.lower(), []).append(row)
+    return found
 
 
 def run_ids(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:

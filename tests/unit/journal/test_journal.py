@@ -390,6 +390,20 @@ def test_a_retract_that_arrives_before_its_run_counts(journal: Journal, make_run
     assert journal.runs() == []
 
 
+def test_runs_are_found_by_their_exact_code(journal: Journal, repo: Repo, make_run: MakeRun) -> None:
+    trees = [f"{number:040x}" for number in (1, 2, 3)]
+    runs = [make_run(snapshot=trees[0]), make_run(snapshot=trees[1]), make_run(snapshot=trees[0])]
+    seeded, gone = make_run(snapshot=trees[1], seed=7), make_run(snapshot=trees[2])
+    journal.append([*runs, seeded, gone, make_run(), Retract(id=ulid(90), time=START, target=gone.id)])
+    found = journal.of_snapshots(trees)
+    assert {tree: [row.id for row in rows] for tree, rows in found.items()} == {
+        trees[0]: [runs[2].id, runs[0].id],
+        trees[1]: [runs[1].id],
+    }
+    assert [row.id for row in journal.of_snapshots(trees, 7)[trees[1]]] == [seeded.id]
+    assert journal.of_snapshots([f"{number:040x}" for number in range(4, 2000)]) == {}
+
+
 def test_summaries_find_the_best_of_the_succeeded(journal: Journal, make_run: MakeRun) -> None:
     good, better = make_run(metrics={"f1": 0.5}), make_run(metrics={"f1": 0.7})
     failed = make_run(metrics={"f1": 0.9}, state="failed")
