@@ -55,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("graph", "graph", "draw the pipeline", "pipeline"),
     Command("runs", "runs", "list runs with their metrics and parameters", "results"),
     Command("compare", "compare", "compare experiments or runs in everything that makes them", "results"),
+    Command("bisect", "bisect", "find the change that moved a metric", "results"),
     Command("logs", "logs", "print what a run's stages wrote", "results"),
     Command("push", "push", "share experiments: data, branch and record of runs", "sharing"),
     Command("fetch", "fetch", "learn what others shared; with names, their data too", "sharing"),
