@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from axil.actions.code import CodeFile
     from axil.actions.contents import ContentChange
+    from axil.actions.replicates import Replicates
     from axil.actions.targets import Chosen
+    from axil.base.statistics import Interval
     from axil.formats.pointer import Pointer
     from axil.formats.record import Run
     from axil.project import Project
@@ -37,6 +39,12 @@ class Side(NamedTuple):
     message: str
     tree: str
     """The git tree or commit that is compared."""
+    group: str = ""
+    """The replicates that the run is the newest of, if all of them stand for the experiment together."""
+    seeds: int = 0
+    """How many of them succeeded."""
+    of: int = 0
+    """How many there were to be."""
 
 
 class ParamRow(NamedTuple):
@@ -57,6 +65,10 @@ class MetricRow(NamedTuple):
     deltas: dict[str, float]
     better: dict[str, bool | None]
     changed: bool
+    intervals: dict[str, Interval] = {}
+    """Of sides that are replicates: mean and interval; the mean is their value."""
+    within_noise: dict[str, bool] = {}
+    """Where a side is replicates: whether the delta may as well be none (then it is neither better nor worse)."""
 
 
 class CodeDiff(NamedTuple):
@@ -101,6 +113,7 @@ class Comparison(NamedTuple):
 def compare(project: Project, names: Sequence[str], *, only_changed: bool = False) -> Comparison:
     """Compare experiments (their latest succeeded run; without runs the branch itself) and runs.
 
+    If that run is one of several replicates, their means with their intervals stand for the experiment.
     One name is compared with the current experiment; without names the current experiment with its parent.
     Raises `UsageError` where that leaves nothing to compare, `NotFound` for an unknown name.
     """
@@ -126,15 +139,19 @@ def _with_current(project: Project, names: Sequence[str]) -> list[str]:
 
 def compare_chosen(project: Project, chosen: Sequence[Chosen], *, only_changed: bool = False) -> Comparison:
     """`compare` for runs that were chosen already."""
-    sides = _sides(chosen)
+    sides, groups = _with_groups(project, _sides(chosen))
     labels = [side.label for side in sides]
     params = {side.label: _params(project, each) for side, each in zip(sides, chosen, strict=True)}
     metrics = {side.label: each.run.metrics if each.run else {} for side, each in zip(sides, chosen, strict=True)}
+    for label, group in groups.items():
+        metrics[label] = {name: one.mean for name, one in group.metrics.items()}
+        if group.seed_key in params[label]:
+            params[label] = {**params[label], group.seed_key: list(group.seeds)}
     environment = {side.label: environment_of(project, each.run) for side, each in zip(sides, chosen, strict=True)}
     outputs = {side.label: _outputs(each) for side, each in zip(sides, chosen, strict=True)}
     comparison = Comparison(
         sides,
-        metric_rows(labels, metrics, project.file.metrics),
+        tuple(_with_intervals(row, groups) for row in metric_rows(labels, metrics, project.file.metrics)),
         param_rows(labels, params),
         tuple(_code(project, sides[0], side) for side in sides[1:]),
         _data(project, sides),
@@ -159,6 +176,42 @@ def _sides(chosen: Sequence[Chosen]) -> tuple[Side, ...]:
         tree = run.snapshot or run.commit
         sides.append(Side(label, each.experiment, run.id, each.why, run.state, run.time, seconds, run.message, tree))
     return tuple(sides)
+
+
+def _with_groups(project: Project, sides: tuple[Side, ...]) -> tuple[tuple[Side, ...], dict[str, Replicates]]:
+    """`sides` where replicates stand for an experiment, and label -> those replicates."""
+    groups: dict[str, Replicates] = {}
+    for side in sides:
+        row = project.journal.find(side.run) if side.run and side.why != "named" else None
+        if row is not None and row.group:
+            from axil.actions.replicates import replicates
+
+            groups[side.label] = replicates(project, row.group)
+    marked = (
+        side._replace(group=group.group, seeds=group.succeeded, of=group.of)
+        if (group := groups.get(side.label))
+        else side
+        for side in sides
+    )
+    return tuple(marked), groups
+
+
+def _with_intervals(row: MetricRow, groups: Mapping[str, Replicates]) -> MetricRow:
+    """`row` with the intervals of replicates, and the differences that they do not bear out marked."""
+    found = {label: group.metrics[row.name] for label, group in groups.items() if row.name in group.metrics}
+    if not found:
+        return row
+    from axil.base.statistics import Interval, difference, within_noise
+
+    sides = {label: found.get(label) or Interval(value, None, 1) for label, value in row.values.items()}
+    base = next(iter(sides))
+    noise = {
+        label: within_noise(difference(sides[base], sides[label]))
+        for label in row.deltas
+        if label in found or base in found
+    }
+    better = {label: None if noise.get(label) else better for label, better in row.better.items()}
+    return row._replace(intervals=found, within_noise=noise, better=better)
 
 
 def param_rows(labels: Sequence[str], params: Mapping[str, Mapping[str, Value]]) -> tuple[ParamRow, ...]:

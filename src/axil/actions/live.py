@@ -54,6 +54,12 @@ class LiveRun(NamedTuple):
     pid: int
     """Its supervisor; 0 if nobody looks after it: it waits for one."""
     gpus: tuple[str, ...]
+    sweep: str = ""
+    """The sweep it is a trial of."""
+    trial: int = 0
+    group: str = ""
+    """The replicates it is one of."""
+    seed: int | None = None
 
 
 def ps(project: Project) -> tuple[LiveRun, ...]:
@@ -220,6 +226,10 @@ def _live(project: Project, run: str) -> LiveRun | None:
         host=spec.host,
         pid=_supervisor(spec, state).pid if alive else 0,
         gpus=tuple(state.admitted.gpus) if state.admitted else (),
+        sweep=spec.sweep,
+        trial=spec.trial,
+        group=spec.group,
+        seed=spec.seed,
     )
 
 

@@ -1,4 +1,4 @@
-"""The list of runs: newest first or sorted, filtered, with the columns worth showing."""
+"""The list of runs: newest first or sorted, filtered, with the columns worth showing; replicates as one if wanted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from axil.errors import NotFound
 from axil.journal.rows import RunRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from axil.actions.live import LiveRun
+    from axil.actions.replicates import Replicates
     from axil.project import Project
 
 UNSUCCESSFUL = ("failed", "stopped", "lost")
@@ -27,6 +29,10 @@ class RunList(NamedTuple):
     """Metric -> "max" or "min", as the project declares."""
     more: bool
     """There are more runs than were asked for."""
+    groups: dict[str, Replicates] = {}
+    """Id -> the replicates taken together, of the groups that any of the runs is a part of."""
+    folded: bool = False
+    """Each of `groups` is one of `runs`: the newest, with the means of them all."""
 
 
 def runs(
@@ -41,28 +47,36 @@ def runs(
     params: str = "",
     metrics: str = "",
     only_changed: bool = False,
+    fold: bool = False,
 ) -> RunList:
-    """The runs of `experiment` (of all, without one), at most `limit` of them.
+    """The runs of `experiment` (of all, without one), at most `limit` of them; with `fold` replicates are one.
 
-    `params` and `metrics` are patterns like `train.*` that choose the columns; with `only_changed` metrics that are the
-    same in every run are no columns either. Raises `NotFound` for an experiment that never was, `BadInput` for a bad
-    condition or an unknown name to sort by.
+    A group of replicates is in the list if any of them is wanted. `params` and `metrics` are patterns like `train.*`
+    that choose the columns; with `only_changed` metrics that are the same in every run are no columns either. Raises
+    `NotFound` for an experiment that never was, `BadInput` for a bad condition or an unknown name to sort by.
     """
     adopt_quietly(project)
     directions = project.file.metrics
-    found = []
-    if not experiment or _has_record(project, experiment):
-        found = project.journal.runs(
+    known = not experiment or _has_record(project, experiment)
+
+    def ask(most: int | None) -> list[RunRow]:
+        if not known:
+            return []
+        return project.journal.runs(
             experiment=experiment or None,
             states=tuple(states) or None,
             where=where or None,
             sort=sort or None,
             descending=descending,
-            limit=None if limit is None else limit + 1,
+            limit=most,
             directions=directions,
+            together=fold,
         )
+
+    found = _enough(ask, None if limit is None else limit + 1, fold)
     if not (where or sort or descending is not None):
         found = _with_live(project, found, experiment, states)
+    found, groups = _grouped(project, found, limit, fold)
     shown = found if limit is None else found[:limit]
     return RunList(
         tuple(shown),
@@ -70,7 +84,35 @@ def runs(
         param_columns(shown, params),
         dict(directions),
         len(found) > len(shown),
+        groups,
+        fold,
     )
+
+
+def _enough(ask: Callable[[int | None], list[RunRow]], wanted: int | None, fold: bool) -> list[RunRow]:
+    """Rows for `wanted` lines, and all of the runs behind them where replicates share one."""
+    most = wanted
+    while True:
+        rows = ask(most)
+        if wanted is None or most is None or not fold or len(rows) < most:
+            return rows
+        if len({row.group or row.id for row in rows}) >= wanted:
+            return rows
+        most *= 4
+
+
+def _grouped(
+    project: Project, rows: list[RunRow], limit: int | None, fold: bool
+) -> tuple[list[RunRow], dict[str, Replicates]]:
+    """The lines of `rows`, and the groups of replicates among the first `limit` of them."""
+    if not any(row.group for row in rows):
+        return rows, {}
+    from axil.actions.replicates import folded, groups_of
+
+    if not fold:
+        return rows, groups_of(project, rows[:limit])
+    groups = groups_of(project, rows)
+    return folded(rows, groups), groups
 
 
 def metric_columns(
@@ -128,13 +170,18 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
 
     known = {row.id for row in found}
     running = [
-        RunRow(run.run, run.experiment, run.state, run.time, 0.0, run.message, "", {}, {})
+        _row(run)
         for run in going(project)
         if run.run not in known and experiment in ("", run.experiment) and (not states or run.state in states)
     ]
     resumed = {run.resumes for run in live(project.runs_folder)} - {""}
     found = [row for row in found if row.id not in resumed and row.resumes not in resumed]
     return sorted([*running, *found], key=lambda row: row.id, reverse=True) if running else found
+
+
+def _row(run: LiveRun) -> RunRow:
+    row = RunRow(run.run, run.experiment, run.state, run.time, 0.0, run.message, "", {}, {})
+    return row._replace(sweep=run.sweep, trial=run.trial, group=run.group, seed=run.seed)
 
 
 def _has_record(project: Project, experiment: str) -> bool:

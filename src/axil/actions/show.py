@@ -10,6 +10,7 @@ from axil.errors import AxilError
 
 if TYPE_CHECKING:
     from axil.actions.compare import Comparison
+    from axil.actions.replicates import Replicates
     from axil.formats.record import Run
     from axil.journal.rows import Experiment, NoteRow, RunRow
     from axil.project import Project
@@ -31,6 +32,8 @@ class RunView(NamedTuple):
     """Path -> size in bytes, of the files its stages logged."""
     attempts: tuple[RunRow, ...] = ()
     """All attempts of the run, if there are several."""
+    replicates: Replicates | None = None
+    """The group it is one of, taken together."""
 
 
 class ExperimentView(NamedTuple):
@@ -44,10 +47,12 @@ class ExperimentView(NamedTuple):
     """State -> how many of its runs are in it."""
     latest: RunRow | None
     best: RunRow | None
-    """Of its succeeded runs, by the headline metric."""
+    """Of its succeeded runs, by the headline metric; single replicates do not count."""
     directions: dict[str, str]
     changes: Comparison | None
     """The parent against this experiment, only what differs; None for a baseline."""
+    replicates: Replicates | None = None
+    """The replicates, taken together, that its latest result is one of."""
 
 
 def show(project: Project, name: str = "") -> ExperimentView | RunView:
@@ -68,7 +73,12 @@ def show_run(project: Project, run: Run) -> RunView:
     notes = tuple(note for one in ids for note in project.journal.notes(one))
     several = attempts if len(attempts) > 1 else ()
     directions = dict(project.file.metrics)
-    return RunView(run, notes, directions, curves(project, run), artifacts(project, run), several)
+    group = None
+    if run.group:
+        from axil.actions.replicates import replicates
+
+        group = replicates(project, run.group)
+    return RunView(run, notes, directions, curves(project, run), artifacts(project, run), several, group)
 
 
 def artifacts(project: Project, run: Run) -> dict[str, int]:
@@ -135,12 +145,22 @@ def show_experiment(project: Project, experiment: Experiment) -> ExperimentView:
         _best(rows, directions),
         directions,
         _changes(project, experiment),
+        _latest_replicates(project, rows),
     )
+
+
+def _latest_replicates(project: Project, rows: list[RunRow]) -> Replicates | None:
+    group = next((row.group for row in rows if row.state == "succeeded"), "")
+    if not group:
+        return None
+    from axil.actions.replicates import replicates
+
+    return replicates(project, group)
 
 
 def _best(rows: list[RunRow], directions: dict[str, str]) -> RunRow | None:
     metric, direction = next(iter(directions.items()), ("", ""))
-    succeeded = [row for row in rows if row.state == "succeeded"]
+    succeeded = [row for row in rows if row.state == "succeeded" and not row.group]
     candidates = [row for row in succeeded if not math.isnan(row.metrics.get(metric, math.nan))]
     if not candidates:
         return None

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from axil.actions.drive import driven, missing
 from axil.actions.lost import adopt
+from axil.actions.replicates import statistics
 from axil.actions.trials import UNDER_WAY, Trial, find, trials
 from axil.base.light import TYPE_CHECKING, NamedTuple
-from axil.base.statistics import Interval, interval
+from axil.base.statistics import Interval
 
 if TYPE_CHECKING:
     from axil.formats.record import Sweep
@@ -71,6 +72,7 @@ def view(project: Project, name: str = "") -> SweepView:
     known = trials(project, sweep)
     best = _best(sweep, known.values())
     found, measure = _importance(sweep, known.values())
+    succeeded = [one for one in known.values() if one.number and one.state == "succeeded"]
     return SweepView(
         sweep.id,
         sweep.experiment,
@@ -86,15 +88,8 @@ def view(project: Project, name: str = "") -> SweepView:
         best,
         found,
         measure,
-        statistics(known.values()) if sweep.seeds else {},
+        statistics(succeeded) if sweep.seeds else {},
     )
-
-
-def statistics(known: Iterable[Trial]) -> dict[str, Interval]:
-    """Metric -> mean and interval over the trials that succeeded."""
-    good = [one.metrics for one in known if one.number and one.state == "succeeded"]
-    names = dict.fromkeys(name for metrics in good for name in metrics)
-    return {name: interval([metrics[name] for metrics in good if name in metrics]) for name in names}
 
 
 def _row(project: Project, sweep: Sweep) -> SweepRow:

@@ -36,16 +36,27 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def difference(a: Interval, b: Interval) -> Interval:
-    """`b` - `a` with its interval (Welch's: the two may scatter differently)."""
+    """`b` - `a` with its interval (Welch's: the two may scatter differently).
+
+    A single value is taken to scatter as the other side does; of two single values nothing can be known.
+    """
     mean = b.mean - a.mean
     if a.deviation is None or b.deviation is None:
-        return Interval(mean, None, min(a.n, b.n))
+        known = a if b.deviation is None else b
+        if known.deviation is None or min(a.n, b.n) != 1:
+            return Interval(mean, None, min(a.n, b.n))
+        return Interval(mean, quantile(known.n - 1) * known.deviation * math.sqrt(1 + 1 / known.n), 1)
     parts = a.deviation**2 / a.n, b.deviation**2 / b.n
     total = sum(parts)
     if not total:
         return Interval(mean, 0.0, min(a.n, b.n))
     freedom = total**2 / (parts[0] ** 2 / (a.n - 1) + parts[1] ** 2 / (b.n - 1))
     return Interval(mean, quantile(freedom) * math.sqrt(total), min(a.n, b.n))
+
+
+def within_noise(change: Interval) -> bool:
+    """Whether a difference may well be none: its interval holds 0."""
+    return change.half is not None and abs(change.mean) <= change.half and change.half > 0
 
 
 def quantile(freedom: float) -> float:

@@ -70,5 +70,15 @@ def count(amount: int, one: str, many: str = "") -> str:
 
 
 def interval(mean: float, half: float | None) -> str:
-    """A mean and how far the true one may be from it: `0.912 ± 0.004`."""
-    return f"{number(mean)} ± {number(half)}" if half is not None else f"{number(mean)} ± ?"
+    """A mean and how far the true one may be from it: `0.912 ± 0.004`; without that the mean alone."""
+    return number(mean) if half is None else f"{number(mean)} ± {number(half, 2)}"
+
+
+def seeds(succeeded: int, of: int) -> str:
+    """How many replicates a mean is over: `5 seeds`, `4 of 5 seeds`."""
+    return count(of, "seed") if succeeded == of else f"{succeeded} of {count(of, 'seed')}"
+
+
+def difference(value: float, noise: bool) -> str:
+    """A difference between means, and whether it may be none: `+0.012`, `+0.004 within noise`."""
+    return f"{delta(value)} within noise" if noise else delta(value)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING, NamedTuple
-from axil.cli.format import age, count, delta, duration, number, size
+from axil.cli.format import age, count, difference, duration, interval, number, seeds, size
 from axil.cli.style import SYMBOLS
 from axil.cli.tables import Cell, Column, comma_separated, markdown, table
 
@@ -29,6 +29,10 @@ class Line(NamedTuple):
     changed: bool = False
     deltas: tuple[tuple[float, bool | None] | None, ...] = ()
     """(difference, whether it is for the better), None where there is no difference to tell."""
+    halves: tuple[float | None, ...] = ()
+    """Of means over replicates: the half of each one's interval."""
+    noise: tuple[bool, ...] = ()
+    """For each delta, whether it is within noise."""
 
 
 def render(face: Face, comparison: Comparison) -> None:
@@ -63,11 +67,20 @@ def _row(line: Line, with_deltas: bool) -> list[Cell]:
         if isinstance(value, Cell):
             row.append(value)
         else:
-            row.append(Cell("–", "dim") if value is None else Cell(number(value), "yellow" if line.changed else ""))
+            color = "yellow" if line.changed else ""
+            row.append(Cell("–", "dim") if value is None else Cell(_words(line, place), color))
         if place and with_deltas:
             found = line.deltas[place - 1] if line.deltas else None
-            row.append(Cell("") if found is None else Cell(delta(found[0]), _verdict(found[1])))
+            noise = bool(line.noise) and line.noise[place - 1]
+            color = "" if found is None else "dim" if noise else _verdict(found[1])
+            row.append(Cell("" if found is None else difference(found[0], noise), color))
     return row
+
+
+def _words(line: Line, place: int) -> str:
+    """One side's value; a mean over replicates with its interval."""
+    value, half = line.cells[place], line.halves[place] if line.halves else None
+    return interval(value, half) if isinstance(value, float) and half is not None else number(value)
 
 
 def _verdict(better: bool | None) -> str:
@@ -81,9 +94,17 @@ def export(comparison: Comparison, *, as_markdown: bool) -> str:
     rows: list[list[object]] = []
     for line in [*_plain_heading(comparison), *_lines(comparison)]:
         deltas = line.deltas or (None,) * (len(labels) - 1)
+        noise = line.noise or (False,) * len(deltas)
         values = [value.text if isinstance(value, Cell) else _exported(value) for value in line.cells]
-        changes = [None if each is None else delta(each[0]) if as_markdown else each[0] for each in deltas]
+        if as_markdown and line.halves:
+            values = [None if value is None else _words(line, place) for place, value in enumerate(line.cells)]
+        changes = [
+            None if each is None else difference(each[0], within) if as_markdown else each[0]
+            for each, within in zip(deltas, noise, strict=True)
+        ]
         rows.append([line.section, line.name, *values, *changes])
+        if line.halves and not as_markdown:
+            rows.append([line.section, f"{line.name} ±", *line.halves, *[None] * len(deltas)])
     if not as_markdown:
         return comma_separated(titles, rows)
     text = [[cell if isinstance(cell, str) else "" if cell is None else number(cell) for cell in row] for row in rows]
@@ -111,6 +132,8 @@ def _run_cell(face: Face, side: Side, now: float) -> Cell:
         return Cell("no run yet", "dim")
     symbol, word, color = SYMBOLS.get(side.state, ("?", side.state, ""))
     state = symbol if face.style.unicode else word
+    if side.group:
+        return Cell(f"{short(side.group)} {seeds(side.seeds, side.of)} {age(now - side.time)}", "")
     return Cell(f"{short(side.run)} {state} {age(now - side.time)}", color)
 
 
@@ -130,7 +153,10 @@ def _lines(comparison: Comparison) -> Iterator[Line]:
         deltas = tuple(
             (metric.deltas[label], metric.better[label]) if label in metric.deltas else None for label in labels[1:]
         )
-        yield Line("metrics", metric.name, tuple(metric.values.get(label) for label in labels), False, deltas)
+        halves = tuple(metric.intervals[label].half if label in metric.intervals else None for label in labels)
+        noise = tuple(metric.within_noise.get(label, False) for label in labels[1:])
+        values = tuple(metric.values.get(label) for label in labels)
+        yield Line("metrics", metric.name, values, False, deltas, halves if any(halves) else (), noise)
     for param in comparison.params:
         yield Line("params", param.key, tuple(_param(param, label) for label in labels), param.changed)
     yield from _code_lines(comparison, labels)

@@ -6,14 +6,15 @@ import time
 
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
-from axil.cli.format import age, count, delta, duration, number, size
+from axil.cli.format import age, count, difference, duration, interval, number, seeds, size
 from axil.cli.style import SYMBOLS, safe
 from axil.cli.tables import Cell, Column, sparkline, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from axil.actions.compare import Comparison
+    from axil.actions.compare import Comparison, MetricRow
+    from axil.actions.replicates import Replicates
     from axil.actions.show import ExperimentView, RunView
     from axil.cli.face import Face
     from axil.formats.record import Run, Series, StageRecord
@@ -31,6 +32,8 @@ def render_run(face: Face, view: RunView) -> None:
     run, style = view.run, face.style
     where = f"  {safe(run.experiment)}" if run.experiment else ""
     face.line(f"{style.state(run.state, word=True)}  {style.bold('run ' + run.id)}{where}")
+    if view.replicates is not None:
+        face.line(f"  {_place(run, view.replicates)}")
     if run.message:
         face.line(f"  {safe(run.message)}")
     facts = [f"started {_moment(run.time)} ({_ago(face.now() - run.time)})"]
@@ -58,6 +61,15 @@ def render_run(face: Face, view: RunView) -> None:
         face.hint(f"axil resume {short(run.id)} goes on from its checkpoint")
     if run.state == "failed":
         face.hint(f"axil logs {short(run.id)} shows all of it")
+
+
+def _place(run: Run, group: Replicates) -> str:
+    """Which of the replicates a run is."""
+    words = f"{seeds(group.succeeded, group.of)}: axil sweep show {short(group.group)}"
+    if not run.trial:
+        return f"what the replicates share; {words}"
+    seed = "" if run.seed is None else f" (seed {run.seed})"
+    return f"replicate {run.trial}{seed}; {words}"
 
 
 def _params(face: Face, run: Run) -> None:
@@ -132,6 +144,7 @@ def _metrics(face: Face, view: RunView) -> None:
     names += sorted(view.curves.keys() - set(names))
     if not names:
         return
+    means = view.replicates.metrics if view.replicates is not None and run.trial else {}
     _section(face, "metrics")
     rows = []
     for name in names:
@@ -139,11 +152,14 @@ def _metrics(face: Face, view: RunView) -> None:
         values = view.curves.get(name, ())
         curve = sparkline(values, unicode=face.style.unicode) if len(values) > 1 else ""
         steps = _series_words(run.summary.get(name), view.directions.get(name, ""))
-        rows.append(
-            [Cell(name), Cell("" if value is None else number(value), "bold"), Cell(curve, "cyan"), Cell(steps, "dim")]
-        )
-    columns = [Column("", flexible=True), Column("", right=True), Column("", drop=1), Column("", drop=2)]
-    table(face, columns, rows, indent="  ")
+        cells = [Cell(name), Cell("" if value is None else number(value), "" if means else "bold")]
+        if means:
+            mean = means.get(name)
+            words = "" if mean is None else f"{interval(mean.mean, mean.half)} ({count(mean.n, 'seed')})"
+            cells.append(Cell(words, "bold"))
+        rows.append([*cells, Cell(curve, "cyan"), Cell(steps, "dim")])
+    columns = [Column("", flexible=True), Column("", right=True), *[Column("", right=True)] * bool(means)]
+    table(face, [*columns, Column("", drop=1), Column("", drop=2)], rows, indent="  ")
 
 
 def _series_words(series: Series | None, direction: str) -> str:
@@ -258,9 +274,12 @@ def _results(face: Face, view: ExperimentView) -> None:
     states = ", ".join(f"{amount} {state}" for state, amount in view.states.items())
     _section(face, f"{count(total, 'run')}{face.style.dim(f' ({states})') if len(view.states) > 1 else ''}")
     rows = []
+    group = view.replicates
+    if group is not None:
+        rows.append(_group_row(face, group, view))
     if view.best is not None and (view.latest is None or view.best.id != view.latest.id):
         rows.append(_run_row(face, "best", view.best, view))
-    if view.latest is not None:
+    if view.latest is not None and (group is None or view.latest.group != group.group):
         same = view.best is not None and view.best.id == view.latest.id and total > 1
         rows.append(_run_row(face, "latest, best" if same else "latest", view.latest, view))
     columns = [
@@ -288,6 +307,20 @@ def _run_row(face: Face, what: str, row: RunRow, view: ExperimentView) -> list[C
     ]
 
 
+def _group_row(face: Face, group: Replicates, view: ExperimentView) -> list[Cell]:
+    symbol, word, color = SYMBOLS.get(group.state, ("?", group.state, ""))
+    names = [name for name in view.directions if name in group.metrics] or sorted(group.metrics)[:3]
+    means = (f"{name} {interval(group.metrics[name].mean, group.metrics[name].half)}" for name in names)
+    return [
+        Cell(seeds(group.succeeded, group.of), "dim"),
+        Cell(short(group.group), "bold"),
+        Cell(symbol if face.style.unicode else word, color),
+        Cell(_ago(face.now() - group.time), "dim"),
+        Cell("  ".join(means), "bold"),
+        Cell(group.message.split("\n", 1)[0]),
+    ]
+
+
 def _changes(face: Face, view: ExperimentView) -> None:
     """What differs from the parent, a line for each thing."""
     from axil.cli.render_compare import in_words
@@ -296,7 +329,7 @@ def _changes(face: Face, view: ExperimentView) -> None:
     assert changes is not None
     parent, own = changes.sides[0].label, changes.sides[1].label
     rows = [
-        [Cell(row.name), Cell(delta(row.deltas[own]), _verdict(row.better[own]))]
+        [Cell(row.name), _change(row, own)]
         for row in changes.metrics
         if row.name in view.directions and own in row.deltas
     ]
@@ -313,6 +346,11 @@ def _changes(face: Face, view: ExperimentView) -> None:
         table(face, [Column("", flexible=True), Column("", flexible=True)], rows, indent="  ")
     else:
         face.line(style.dim("  nothing differs yet"))
+
+
+def _change(row: MetricRow, own: str) -> Cell:
+    noise = row.within_noise.get(own, False)
+    return Cell(difference(row.deltas[own], noise), "dim" if noise else _verdict(row.better[own]))
 
 
 def _verdict(better: bool | None) -> str:

@@ -165,15 +165,19 @@ class Journal:
         retracted: bool = False,
         attempts: bool = False,
         directions: Mapping[str, str] | None = None,
+        together: bool = False,
     ) -> list[RunRow]:
         """The runs asked for, the newest first unless `sort` names a metric, parameter or built-in.
 
         `where` is a condition (journal/query.py). Without `descending`, a metric's better end comes first: `directions`
-        says which ("max", "min"), "max" where it does not. `attempts`: not only the last one of a resumed run. Raises
-        `NotFound` for an unknown experiment and `BadInput` for a wrong condition or an unknown name.
+        says which ("max", "min"), "max" where it does not. `attempts`: not only the last one of a resumed run. With
+        `together` replicates are sorted by the mean of their metric. Raises `NotFound` for an unknown experiment and
+        `BadInput` for a wrong condition or an unknown name.
         """
         chosen = self._identities(experiment) if experiment is not None else None
-        asked = reading.Asked(chosen, states, where, sort, descending, limit, retracted, attempts, directions or {})
+        asked = reading.Asked(
+            chosen, states, where, sort, descending, limit, retracted, attempts, directions or {}, together
+        )
         return self._ask(lambda db: reading.runs(db, asked, self._clock()))
 
     def latest(self, experiment: str, state: str | None = "succeeded") -> RunRow | None:

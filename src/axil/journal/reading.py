@@ -27,6 +27,11 @@ _EARLIER = (
     " ON b.resumes = a.resumes AND b.attempt > a.attempt WHERE a.resumes != '' AND b.resumes != '' AND NOT b.retracted"
 )
 """Attempts of which there is a later one."""
+_MEAN = (
+    "(SELECT avg(m.num) FROM runs x JOIN metrics m ON m.run = x.n AND m.name = w.name WHERE x.sweep = r.sweep"
+    " AND x.sweep != '' AND x.state = 'succeeded' AND NOT x.retracted)"
+)
+"""Of the metric `w`, over the replicates that `r` is one of."""
 
 
 _AT_ONCE = 500
@@ -47,6 +52,8 @@ class Asked(NamedTuple):
     """Earlier attempts of resumed runs too."""
     directions: Mapping[str, str] = {}
     """Metric -> "max" or "min": which end is the better one, and so comes first."""
+    together: bool = False
+    """Replicates are sorted by the mean of their metric."""
 
 
 def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
@@ -165,12 +172,34 @@ def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[s
         best = "min" if lower else "max"
         sql = (
             f"SELECT r.identity, {best}(m.num), r.id FROM metrics m JOIN runs r ON r.n = m.run WHERE m.name = ?"
-            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted GROUP BY r.identity"
+            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted AND NOT r.is_group"
+            " GROUP BY r.identity"
         )
         for identity, value, run_id in db.execute(sql, (metric,)):
             if identity in found:
                 found[identity] = found[identity]._replace(best=value, best_run=run_id)
+        _count_replicates(db, metric, lower, found)
     return found
+
+
+def _count_replicates(db: sqlite3.Connection, metric: str, lower: bool, found: dict[str, Summary]) -> None:
+    """Let groups of replicates, each with its mean, count among the results of `found`."""
+    groups = (
+        "SELECT r.identity AS identity, avg(m.num) AS mean, max(r.id) AS last, r.sweep AS sweep FROM runs r"
+        " CROSS JOIN metrics m ON m.name = ? AND m.run = r.n WHERE r.sweep != '' AND r.is_group"
+        " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted GROUP BY r.identity, r.sweep"
+    )
+    later = "SELECT 1 FROM runs o WHERE o.identity = g.identity AND o.id > g.last AND o.state = 'succeeded'"
+    sql = f"SELECT identity, mean, last, sweep, NOT EXISTS ({later} AND NOT o.retracted) FROM ({groups}) g"
+    newest = set()
+    for identity, mean, run_id, group, is_newest in db.execute(sql, (metric,)):
+        summary = found.get(identity)
+        if summary is None or identity in newest:
+            continue
+        if is_newest:
+            newest.add(identity)
+        if is_newest or summary.best is None or (mean < summary.best if lower else mean > summary.best):
+            found[identity] = summary._replace(best=mean, best_run=run_id, group=group)
 
 
 def cached(db: sqlite3.Connection, key: str) -> StageRow | None:
@@ -247,7 +276,10 @@ def _order(field: query.Field, asked: Asked) -> tuple[str, str, list[object]]:
         down = field.kind == "metric" and asked.directions.get(field.name, "max") != "min"
     way = "DESC" if down else "ASC"
     if field.kind == "metric":
-        join = " LEFT JOIN metrics k ON k.name = ? AND k.run = r.n"
+        join = " CROSS JOIN (SELECT ? AS name) w LEFT JOIN metrics k ON k.name = w.name AND k.run = r.n"
+        if asked.together:
+            value = f"(CASE WHEN r.is_group THEN {_MEAN} ELSE k.num END)"
+            return join, f" ORDER BY {value} IS NULL, {value} {way}, r.id DESC", [field.name]
         return join, f" ORDER BY k.num IS NULL, k.num {way}, r.id DESC", [field.name]
     join = " LEFT JOIN params k ON k.key = ? AND k.run = r.n"
     order = " ORDER BY k.num IS NULL AND k.text IS NULL, k.num IS NULL"

@@ -146,8 +146,12 @@ class Summary(NamedTuple):
     time: float
     """Of the newest run."""
     best: float | None = None
-    """The best value of the metric asked for among succeeded runs."""
+    """The metric asked for: the mean of the replicates that the newest succeeded run is one of; if it is a single run,
+    the best of all results, where replicates count as one, with their mean."""
     best_run: str = ""
+    """The run with that value; of replicates the newest."""
+    group: str = ""
+    """The replicates whose mean it is."""
 
 
 class NoteRow(NamedTuple):

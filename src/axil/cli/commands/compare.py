@@ -4,7 +4,8 @@
   axil compare A          the current experiment with A
   axil compare A B [C …]  B and C with A
 
-An experiment stands for its latest succeeded run.
+An experiment stands for its latest succeeded run; if that is one of several replicates (axil run --seeds), for the mean
+of all of them: a difference that may as well be chance is within noise.
 """
 
 from __future__ import annotations

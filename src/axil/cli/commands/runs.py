@@ -4,7 +4,8 @@
   axil runs --where 'f1 > 0.9 and train.lr < 0.1 and age < 7d'
   axil runs --csv > runs.csv
 
-Parameters get a column where they differ among the runs shown.
+Parameters get a column where they differ among the runs shown. Replicates (axil run --seeds) are one line, mean ± 95 %
+interval; --each lists them one by one, as --json, --csv and --md do.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-n", "--limit", metavar="N", type=natural, default=LIMIT, help=f"at most N runs (default {LIMIT})"
     )
     parser.add_argument("-a", "--all", action="store_true", help="no limit")
+    parser.add_argument("--each", action="store_true", help="each replicate on a line of its own")
     parser.add_argument(
         "--params", metavar="GLOB", default="", help="show these parameters, as in 'train.*'; commas between several"
     )
@@ -71,6 +73,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         params=args.params or ("*" if whole and not args.only_changed else ""),
         metrics=args.metrics,
         only_changed=args.only_changed,
+        fold=not (args.each or whole or face.json),
     )
     if whole:
         face.raw(export(found, markdown=args.md))
@@ -159,12 +162,15 @@ def _best(found: RunList) -> dict[str, float]:
 
 def _row(face: Face, row: RunRow, found: RunList, best: dict[str, float], now: float, *, alone: bool) -> list[Cell]:
     from axil.base.ids import short
-    from axil.cli.format import age, duration, number
+    from axil.cli.format import age, duration, interval, number, seeds
     from axil.cli.style import SYMBOLS
     from axil.cli.tables import Cell
 
     symbol, word, color = SYMBOLS.get(row.state, ("?", row.state, ""))
+    group = found.groups.get(row.group) if found.folded else None
     name = short(row.id) + (f" #{row.attempt}" if row.attempt > 1 else "")
+    if group is not None:
+        name = f"{short(group.group)} {seeds(group.succeeded, group.of)}"
     cells = [Cell(name, "bold"), Cell(symbol if face.style.unicode else word, color)]
     if not alone:
         cells.append(Cell(row.experiment or "(no branch)", "" if row.experiment else "dim"))
@@ -173,7 +179,8 @@ def _row(face: Face, row: RunRow, found: RunList, best: dict[str, float], now: f
     for name in found.metrics:
         value = row.metrics.get(name)
         is_best = value is not None and best.get(name) == value and row.state == "succeeded"
-        cells.append(Cell("" if value is None else number(value), "green" if is_best else ""))
+        half = group.metrics[name].half if group is not None and name in group.metrics else None
+        cells.append(Cell("" if value is None else interval(value, half), "green" if is_best else ""))
     cells += [Cell(number(row.params[key]) if key in row.params else "") for key in found.params]
     if any(each.message for each in found.runs):
         cells.append(Cell(row.message.split("\n", 1)[0]))

@@ -67,12 +67,22 @@ def _row(face: Face, node: TreeNode, is_last: list[bool], now: float) -> list[Ce
         where = "(archived)"
     return [
         Cell(("* " if node.current else "  ") + lines + node.name, _name_color(node)),
-        Cell("" if node.value is None else fmt.number(node.value)),
-        Cell("" if node.change is None else fmt.delta(node.change), _color(node.better)),
+        Cell(_value(node)),
+        Cell(
+            "" if node.change is None else fmt.difference(node.change, node.within_noise),
+            "dim" if node.within_noise else _color(node.better),
+        ),
         Cell(runs, color),
         Cell(fmt.age(now - node.time) if node.time else "", "dim"),
         Cell("  ".join(filter(None, (where, node.hypothesis))), "dim" if node.archived else ""),
     ]
+
+
+def _value(node: TreeNode) -> str:
+    if node.value is None or not node.group:
+        return "" if node.value is None else fmt.number(node.value)
+    words = fmt.interval(node.value, node.half)
+    return words if node.seeds == node.of else f"{words} ({fmt.seeds(node.seeds, node.of)})"
 
 
 def _name_color(node: TreeNode) -> str:
