@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from axil.actions.detach import detach
 from axil.actions.live import look_after, stop
+from axil.actions.pruning import Judge, NotLogged
 from axil.actions.submit import Base, Marks, Options, make
 from axil.actions.sweep import base_of
 from axil.actions.trials import UNDER_WAY, Trial, of_row, trials
@@ -55,7 +56,8 @@ class Leaving(NamedTuple):
     under_way: int
 
 
-OnTrial = Callable[[TrialBegan | TrialEnded | Leaving], None]
+Event = TrialBegan | TrialEnded | Leaving | NotLogged
+OnTrial = Callable[[Event], None]
 
 
 class How(NamedTuple):
@@ -113,7 +115,7 @@ def driven(project: Project, sweep: Sweep) -> bool:
 def missing(sweep: Sweep, known: dict[int, Trial], *, retry_failed: bool = False) -> list[int]:
     """The numbers of the trials that are to be run: never begun, lost, or failed if those are wanted again."""
     again = {"lost", *(("failed", "stopped") if retry_failed else ())}
-    return [number for number in range(1, sweep.trials + 1) if number not in known or known[number].state in again]
+    return [number for number in range(1, sweep.trials + 1) if number not in known or known[number].outcome in again]
 
 
 class _Driver:
@@ -135,7 +137,9 @@ class _Driver:
         if self._sweep.shared and not self._share():
             return
         todo = deque(missing(self._sweep, self._known, retry_failed=self._how.retry_failed))
-        choose = sampler(self._sweep, self._known.values())
+        judge = Judge(self._project, self._sweep, self._known.values()) if self._sweep.pruner else None
+        curve = judge.curve if judge else lambda number: {}
+        choose = sampler(self._sweep, self._known.values(), curve)
         jobs = self._how.jobs or load_machine(self._project.root).jobs
         end = time.monotonic() + self._how.time_limit if self._how.time_limit else float("inf")
         while True:
@@ -144,8 +148,12 @@ class _Driver:
             if not self._going or self._leave():
                 return
             time.sleep(POLL)
+            if judge:
+                judge.look(self._going.values())
             for one in self._ended():
-                choose.tell(one.number, one.state, one.value)
+                if judge and (warning := judge.over(one)):
+                    self._tell(warning)
+                choose.tell(one.number, one.outcome, one.value, curve(one.number))
 
     def _share(self) -> bool:
         """Run what all trials share, once; says whether they may begin."""

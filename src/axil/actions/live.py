@@ -154,7 +154,7 @@ def stop(project: Project, names: Sequence[str], *, now: bool = False) -> tuple[
     adopt(project)
     folders = [find(project, name) for name in names]
     for folder in folders:
-        _tell(project, folder, now)
+        tell_to_stop(project, folder, now=now)
     patience = GRACE + load_machine(project.root).grace
     deadline = time.monotonic() + patience
     for folder in folders:
@@ -248,7 +248,7 @@ def _is_here(spec: Spec, state: State) -> bool:
     return found is not None and spec.boot == boot() and not spec.detached
 
 
-def _tell(project: Project, folder: RunDir, now: bool) -> None:
+def tell_to_stop(project: Project, folder: RunDir, *, now: bool = False) -> None:
     """Send the supervisor of a live run the signal to end; a run that waits for one is recorded as stopped here."""
     deadline = time.monotonic() + STARTING
     while not _close(project, folder):

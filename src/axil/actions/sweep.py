@@ -42,6 +42,8 @@ class Search(NamedTuple):
     goal: str = ""
     """ "f1", "max:f1" or "min:loss"."""
     seed: int = 0
+    pruner: str = ""
+    """Who ends trials early that do clearly worse than others; "" for nobody."""
 
 
 def begin(
@@ -86,6 +88,7 @@ def begin(
         goal=goal,
         direction=direction,
         seed=search.seed,
+        pruner=search.pruner,
         gpus=gpus,
         message=message,
     )
@@ -170,6 +173,8 @@ def _goal(project: Project, text: str) -> tuple[str, str]:
 def _check_search(space: Space, size: int, sampler: str, goal: str, search: Search) -> None:
     if sampler not in SAMPLERS:
         raise BadInput(f"there is no sampler {sampler}", f"there are: {', '.join(SAMPLERS)}")
+    if search.pruner:
+        _check_pruner(search.pruner, goal)
     if sampler == "grid":
         endless = [key for key, one in space.items() if not one.values]
         if endless or not size:
@@ -182,6 +187,17 @@ def _check_search(space: Space, size: int, sampler: str, goal: str, search: Sear
     optuna()
     if not goal:
         raise BadInput(f"--sampler {sampler} needs a goal", "no metric is declared in axil.toml", "--goal min:loss")
+
+
+def _check_pruner(pruner: str, goal: str) -> None:
+    from axil.runs.pruning import PRUNERS
+    from axil.runs.sampling import optuna
+
+    if pruner not in PRUNERS:
+        raise BadInput(f"there is no pruner {pruner}", f"there are: {', '.join(PRUNERS)}")
+    optuna()
+    if not goal:
+        raise BadInput("--prune needs a goal", "no metric is declared in axil.toml", "--goal min:loss")
 
 
 def _names(taken: Taken) -> list[str]:

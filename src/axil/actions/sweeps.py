@@ -57,6 +57,8 @@ class SweepView(NamedTuple):
     """What the importance is measured by."""
     statistics: dict[str, Interval]
     """Metric -> mean and interval over the trials that succeeded; of replicates only."""
+    pruner: str = ""
+    """Who ends trials early, "" for nobody."""
 
 
 def listed(project: Project) -> tuple[SweepRow, ...]:
@@ -89,6 +91,7 @@ def view(project: Project, name: str = "") -> SweepView:
         found,
         measure,
         statistics(succeeded) if sweep.seeds else {},
+        sweep.pruner,
     )
 
 

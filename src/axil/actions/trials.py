@@ -31,6 +31,13 @@ class Trial(NamedTuple):
     seconds: float
     seed: int | None
     metrics: dict[str, float]
+    pruned: int | None = None
+    """The step at which it was ended early, for it was clearly worse than others."""
+
+    @property
+    def outcome(self) -> str:
+        """The state, or "pruned"."""
+        return self.state if self.pruned is None else "pruned"
 
 
 def trials(project: Project, sweep: Sweep) -> dict[int, Trial]:
@@ -53,7 +60,7 @@ def of_row(sweep: Sweep, row: RunRow) -> Trial:
     values = {key: row.params[key] for key in keys if row.trial and key in row.params}
     seconds = max(0.0, row.ended - row.time)
     value = row.metrics.get(sweep.goal)
-    return Trial(row.trial, row.id, row.state, values, value, seconds, row.seed, dict(row.metrics))
+    return Trial(row.trial, row.id, row.state, values, value, seconds, row.seed, dict(row.metrics), row.pruned)
 
 
 def find(project: Project, name: str, *, replicates: bool = True) -> Sweep:

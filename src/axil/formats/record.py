@@ -154,6 +154,8 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     attempt: int = 1
     resumes: str = ""
     """Of a later attempt: the id of the run's first one."""
+    pruned: int | None = None
+    """The step at which its sweep ended it early, for it was clearly worse than others."""
 
 
 class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
@@ -181,6 +183,8 @@ class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
     """How many trials there are to be."""
     seed: int = 0
     """What the sampler's random numbers start from."""
+    pruner: str = ""
+    """Who judges which trials are ended early, "" if none is."""
     gpus: int = 0
     message: str = ""
 
@@ -333,6 +337,8 @@ def _check_run(run: Run, source: str) -> None:
     check.check_ulid(source, "sweep", run.sweep, empty=True)
     if not 0 <= run.trial < 1 << 31:
         raise check.refused(source, "trial", run.trial, "is not the number of a trial")
+    if run.pruned is not None and not 0 <= run.pruned < 1 << 53:
+        raise check.refused(source, "pruned", run.pruned, "is not a step")
     check.check_time(source, "ended", run.ended)
     for path, oid in run.environment.locks.items():
         check.check_hex(source, f"environment.locks.{path}", oid, _OID)

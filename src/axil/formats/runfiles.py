@@ -105,13 +105,19 @@ class Started(msgspec.Struct, frozen=True, tag="process", tag_field="event"):
     ticks: int
 
 
+class Pruned(msgspec.Struct, frozen=True, tag="pruned", tag_field="event"):
+    """Whoever drives the run's sweep decided to end it at `step`; the signal to end follows."""
+
+    step: int
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
     """The finished record, about to go to the journal."""
 
     run: Run
 
 
-Event = Supervised | Admitted | Staged | Started | Ended
+Event = Supervised | Admitted | Staged | Started | Pruned | Ended
 
 
 class State(NamedTuple):
@@ -122,6 +128,8 @@ class State(NamedTuple):
     run: Run | None
     supervisor: Supervised | None = None
     admitted: Admitted | None = None
+    pruned: int | None = None
+    """The step at which it was to be ended."""
 
 
 class Trace(NamedTuple):
@@ -173,7 +181,7 @@ def decode_event(line: bytes) -> Event | None:
 
 def fold(data: bytes) -> State:
     """The state a run reached. Lines that are no events (cut short, or of a newer axil) are passed over."""
-    run = supervisor = admitted = None
+    run = supervisor = admitted = pruned = None
     stages: dict[str, StageRecord] = {}
     processes: dict[str, Started] = {}
     for line in data.split(b"\n"):
@@ -188,9 +196,11 @@ def fold(data: bytes) -> State:
             supervisor = event
         elif isinstance(event, Admitted):
             admitted = event
+        elif isinstance(event, Pruned):
+            pruned = event.step
         else:
             run = event.run
-    return State(stages, processes, run, supervisor, admitted)
+    return State(stages, processes, run, supervisor, admitted, pruned)
 
 
 def parse_trace(data: bytes) -> Trace | None:

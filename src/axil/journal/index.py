@@ -19,7 +19,7 @@ from axil.journal.rows import Experiment, Problem
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run, StageRecord
 
-SCHEMA = 5
+SCHEMA = 6
 MEMORY = ":memory:"
 _TIMEOUT = 60.0
 
@@ -29,7 +29,7 @@ CREATE TABLE runs (
   n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
   time REAL NOT NULL, ended REAL NOT NULL, message TEXT NOT NULL, author TEXT NOT NULL, retracted INTEGER NOT NULL,
   sample INTEGER NOT NULL, sweep TEXT NOT NULL, trial INTEGER NOT NULL, seed INTEGER, is_group INTEGER NOT NULL,
-  attempt INTEGER NOT NULL, resumes TEXT NOT NULL, snapshot BLOB NOT NULL);
+  attempt INTEGER NOT NULL, resumes TEXT NOT NULL, pruned INTEGER, snapshot BLOB NOT NULL);
 CREATE INDEX runs_sweep ON runs (sweep, id) WHERE sweep != '';
 CREATE INDEX runs_identity ON runs (identity, id);
 CREATE INDEX runs_name ON runs (name);
@@ -205,7 +205,7 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         known.add(run.id)
         last += 1
         facts = (last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id)
-        marks = (run.group or run.sweep, run.trial, _seed(run), bool(run.group), run.attempt, run.resumes)
+        marks = (run.group or run.sweep, run.trial, _seed(run), bool(run.group), run.attempt, run.resumes, run.pruned)
         rows.append((*facts, *marks, bytes.fromhex(run.snapshot)))
         details.append((last, json.dumps(run.params), json.dumps(run.metrics)))
         params += [(key, last, *_value(value)) for key, value in run.params.items()]
@@ -216,7 +216,7 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         outputs += _outputs(run)
     db.executemany(
         "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0,"
-        " ?, ?, ?, ?, ?, ?, ?)",
+        " ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
     db.executemany("INSERT INTO details VALUES (?, ?, ?)", details)

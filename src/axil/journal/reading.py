@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from axil.journal import query
 
 _RUN = "SELECT r.id, coalesce(e.name, r.name), r.state, r.time, r.ended, r.message, r.author, d.params, d.metrics,"
-_MARKS = "r.retracted, r.sample, r.sweep, r.trial, r.seed, r.is_group, r.attempt, r.resumes"
+_MARKS = "r.retracted, r.sample, r.sweep, r.trial, r.seed, r.is_group, r.attempt, r.resumes, r.pruned"
 _FROM = " FROM runs r LEFT JOIN experiments e ON e.identity = r.identity"
 _STAGE = (
     "SELECT s.body, s.run, r.author, r.time, coalesce(e.name, r.name) FROM {} JOIN {}"
@@ -288,12 +288,12 @@ def _order(field: query.Field, asked: Asked) -> tuple[str, str, list[object]]:
 
 def _run_row(row: tuple[str, ...]) -> RunRow:
     run_id, experiment, state, time, ended, message, author, params, metrics, retracted, sample, *marks = row
-    sweep, trial, seed, is_group, attempt, resumes = marks
+    sweep, trial, seed, is_group, attempt, resumes, pruned = marks
     return RunRow(
         run_id, experiment, state, float(time), float(ended), message, author,
         loads(params), loads(metrics), bool(retracted), int(sample),
         "" if is_group else sweep, int(trial), sweep if is_group else "", None if seed is None else int(seed),
-        int(attempt), resumes,
+        int(attempt), resumes, None if pruned is None else int(pruned),
     )  # fmt: skip
 
 

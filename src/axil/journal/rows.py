@@ -93,6 +93,8 @@ class RunRow(NamedTuple):
     attempt: int = 1
     resumes: str = ""
     """Of a later attempt: the id of the run's first one."""
+    pruned: int | None = None
+    """The step at which its sweep ended it early."""
 
     @property
     def seconds(self) -> float:

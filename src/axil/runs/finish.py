@@ -47,6 +47,7 @@ def conclude(
         summary, stages = _continued(folder, spec, stages, store, summary)
     oids, kept = _store_files(folder, series, store)
     records = [msgspec.structs.replace(one, log=oids.get(folder.log(one.name), one.log)) for one in stages]
+    pruned = folder.state().pruned if spec.sweep and state in ("stopped", "lost") else None
     failed = next((one for one in records if one.state == "failed"), None)
     return record_of(
         spec,
@@ -62,7 +63,8 @@ def conclude(
         usage=usage(folder.file(SYSTEM)),
         environment=environment,
         params={**spec.params, **_logged(folder)},
-        error=error,
+        error=error if pruned is None else f"pruned at step {pruned}",
+        pruned=pruned,
     )
 
 

@@ -34,9 +34,9 @@ class _Follower:
     def __init__(self, folder: RunDir, tail: int | None) -> None:
         self._folder = folder
         self._tail = tail
-        self._state = _Growing(folder.file(rundir.STATE))
-        self._series = _Growing(folder.file(rundir.SERIES))
-        self._logs: dict[str, _Growing] = {}
+        self._state = Growing(folder.file(rundir.STATE))
+        self._series = Growing(folder.file(rundir.SERIES))
+        self._logs: dict[str, Growing] = {}
         self._reader = Reader()
         self._epochs: dict[str, Epoch] = {}
         self._told = False
@@ -76,7 +76,7 @@ class _Follower:
             if record.state == "lost":
                 yield StageStarted(record.name, record.reason, record.cmd, record.started)
                 # Started again it writes on in the same log.
-                self._logs.setdefault(record.name, _Growing(self._folder.log(record.name), self._tail))
+                self._logs.setdefault(record.name, Growing(self._folder.log(record.name), self._tail))
             else:
                 yield from self._lines(record.name)
                 if record.name in self._logs:
@@ -116,7 +116,7 @@ class _Follower:
                 yield epoch
 
 
-class _Growing:
+class Growing:
     """A file that grows: its whole lines, each once. Kept open, so that its end is read after it was removed."""
 
     def __init__(self, path: str, tail: int | None = None) -> None:

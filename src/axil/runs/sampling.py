@@ -6,7 +6,7 @@ A sampler is made anew from what the journal knows, so it holds nothing that cou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from axil.base.light import TYPE_CHECKING, Any, Protocol
 from axil.base.quickjson import canonical
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from axil.formats.record import Sweep
 
 UNDER_WAY = ("queued", "running")
+Curve = Mapping[int, float]
 
 
 class Known(Protocol):
@@ -28,6 +29,8 @@ class Known(Protocol):
     def number(self) -> int: ...
     @property
     def state(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
     @property
     def params(self) -> Mapping[str, Value]: ...
     @property
@@ -43,15 +46,18 @@ class Sampler(Protocol):
     def again(self, number: int, params: Mapping[str, Value]) -> dict[str, Value]:
         """The parameters of a trial that is run once more."""
 
-    def tell(self, number: int, state: str, value: float | None) -> None:
-        """What became of a trial."""
+    def tell(self, number: int, outcome: str, value: float | None, curve: Curve) -> None:
+        """What became of a trial: its state or "pruned", the goal, and of a pruned one the goal over its steps."""
 
 
-def sampler(sweep: Sweep, known: Iterable[Known]) -> Sampler:
-    """The sampler of `sweep`, which has come as far as the trials `known`."""
+def sampler(sweep: Sweep, known: Iterable[Known], curve: Callable[[int], Curve] = lambda number: {}) -> Sampler:
+    """The sampler of `sweep`, which has come as far as the trials `known`.
+
+    `curve` tells the goal over the steps of a trial by its number.
+    """
     if sweep.sampler in ("grid", "seeds"):
         return Grid(spaces.of_record(sweep.space))
-    return Study(sweep, known)
+    return Study(sweep, known, curve)
 
 
 class Grid:
@@ -66,7 +72,7 @@ class Grid:
     def again(self, number: int, params: Mapping[str, Value]) -> dict[str, Value]:
         return self.ask(number)
 
-    def tell(self, number: int, state: str, value: float | None) -> None:
+    def tell(self, number: int, outcome: str, value: float | None, curve: Curve) -> None:
         pass
 
 
@@ -87,7 +93,7 @@ def optuna() -> Any:
 class Study:
     """An Optuna study in memory, rebuilt from the trials that are known."""
 
-    def __init__(self, sweep: Sweep, known: Iterable[Known]) -> None:
+    def __init__(self, sweep: Sweep, known: Iterable[Known], curve: Callable[[int], Curve]) -> None:
         self._optuna = optuna()
         self._sweep = sweep
         self._space = spaces.of_record(sweep.space)
@@ -99,7 +105,7 @@ class Study:
         self._replays = sweep.sampler == "cmaes"
         for one in sorted(known, key=lambda one: one.number):
             if one.number:
-                self._remember(one)
+                self._remember(one, curve(one.number) if one.outcome == "pruned" else {})
 
     def ask(self, number: int) -> dict[str, Value]:
         if not self._replays:
@@ -113,24 +119,38 @@ class Study:
         self._open[number] = self._study.ask(self._distributions)
         return {key: params[key] for key in self._space}
 
-    def tell(self, number: int, state: str, value: float | None) -> None:
+    def tell(self, number: int, outcome: str, value: float | None, curve: Curve) -> None:
         trial, states = self._open.pop(number), self._optuna.trial.TrialState
-        if state == "succeeded" and value is not None and math.isfinite(value):
+        if outcome == "succeeded" and value is not None and math.isfinite(value):
             self._study.tell(trial, value)
+        elif outcome == "pruned" and curve:
+            for step, reached in curve.items():
+                trial.report(reached, step)
+            self._study.tell(trial, state=states.PRUNED)
         else:
             self._study.tell(trial, state=states.FAIL)
 
-    def _remember(self, one: Known) -> None:
+    def _remember(self, one: Known, curve: Curve) -> None:
         if any(key not in one.params or not self._space[key].holds(one.params[key]) for key in self._space):
             return
         if one.state in UNDER_WAY:
             self.again(one.number, one.params)
         elif self._replays:
             self.again(one.number, one.params)
-            self.tell(one.number, one.state, one.value)
+            self.tell(one.number, one.outcome, one.value, curve)
         elif one.state == "succeeded" and one.value is not None and math.isfinite(one.value):
             frozen = self._optuna.trial.create_trial(
                 params=self._inner(one.params), distributions=self._distributions, value=one.value
+            )
+            self._study.add_trial(frozen)
+        elif curve:
+            last = curve[max(curve)]
+            frozen = self._optuna.trial.create_trial(
+                state=self._optuna.trial.TrialState.PRUNED,
+                params=self._inner(one.params),
+                distributions=self._distributions,
+                intermediate_values=dict(curve),
+                value=last if math.isfinite(last) else None,
             )
             self._study.add_trial(frozen)
 

@@ -2,6 +2,7 @@
 
   axil sweep 'train.lr=log(1e-4,1e-1)' 'model=mlp,cnn' --trials 30    look for the best
   axil sweep 'layers=int(1,4)' 'p=0.1,0.3'                            every combination
+  axil sweep 'train.lr=log(1e-4,1e-1)' --prune --goal min:loss        end early what is clearly worse
   axil sweep resume [ID]                                              go on after an interruption
   axil sweep show [ID]                                                trials, the best first
   axil sweep list                                                     all sweeps
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from axil.actions.drive import How, Leaving, TrialBegan, TrialEnded
+    from axil.actions.drive import Event, How
     from axil.actions.sweep import Begun
     from axil.actions.sweeps import SweepRow, SweepView
     from axil.actions.trials import Trial
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("resume", "list", "show")
 SAMPLERS = ("grid", "random", "tpe", "cmaes")
+PRUNERS = ("median", "halving")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-n", "--trials", metavar="N", type=natural, default=0, help="how many trials (default: all of a grid, or 20)")
     add("--sampler", choices=SAMPLERS, default="", help="how values are chosen (default: grid where it ends, else tpe)")
     add("--goal", metavar="METRIC", default="", help="what to look for: f1, max:f1 or min:loss (default: the headline)")
+    add("--prune", action="store_true", help="end trials early that do clearly worse than others (median of the goal)")
+    add("--pruner", choices=PRUNERS, default="", help="the same, and who judges: median, or halving, which ends more")
     add("--seed", metavar="N", type=int, default=0, help="what the sampler's random numbers start from")
     add("-j", "--jobs", metavar="N", type=natural, default=0, help="trials at once, within what the machine allows")
     add("--time-limit", metavar="2h", type=seconds, default=0.0, help="begin no more trials after so long")
@@ -90,7 +94,7 @@ def _start(args: argparse.Namespace, face: Face) -> int:
     begun = begin(
         project,
         args.words,
-        Search(args.sampler, args.trials, args.goal, args.seed),
+        Search(args.sampler, args.trials, args.goal, args.seed, args.pruner or "median" * args.prune),
         args.target,
         assignments=args.assignments,
         message=args.message,
@@ -145,16 +149,21 @@ def _drive(project: Project, face: Face, sweep: Sweep, how: How) -> int:
     known = drive(project, sweep, how, lambda event: tell(face, event))
     value = sweeps.view(project, sweep.id)
     face.show(value, render_view)
-    states = {one.state for one in known.values() if one.number}
+    states = {one.outcome for one in known.values() if one.number}
     if missing(sweep, known) or states & {"queued", "running"}:
         return 130
-    return 0 if states <= {"succeeded"} else 1
+    return 0 if states <= {"succeeded", "pruned"} else 1
 
 
-def tell(face: Face, event: TrialBegan | TrialEnded | Leaving) -> None:
+def tell(face: Face, event: Event) -> None:
     """A line about each trial that ends."""
     from axil.actions.drive import Leaving, TrialEnded
+    from axil.actions.pruning import NotLogged
 
+    if isinstance(event, NotLogged):
+        known = f"trials log {', '.join(event.logged)}" if event.logged else "trials log nothing step by step"
+        face.warn(f"no trial can be ended early, for {event.goal} is not logged step by step: {safe(known)}")
+        face.note(f"log it in the script, axil.log({event.goal}=…, step=…), or choose another --goal")
     if face.json:
         return
     if isinstance(event, Leaving):
@@ -166,6 +175,7 @@ def tell(face: Face, event: TrialBegan | TrialEnded | Leaving) -> None:
         params = "  ".join(f"{safe(key)} {fmt.number(value)}" for key, value in one.params.items())
         value = "" if one.value is None else fmt.number(one.value)
         state = face.style.state(one.state, word=True)
+        state += "" if one.pruned is None else f" (pruned at step {one.pruned})"
         over = f"{event.over}/{event.of}" if one.number else ""
         face.line(f"{over:>7}  {what}  {state}  {params}  {value}".rstrip())
     face.flush()
@@ -234,7 +244,7 @@ def _trial_cells(one: Trial, metrics: Sequence[str], keys: Sequence[str], value:
     return [
         str(one.number or "shared"),
         short(one.run),
-        one.state,
+        one.state if one.pruned is None else f"pruned at step {one.pruned}",
         *(fmt.number(one.metrics[name]) if name in one.metrics else "" for name in metrics),
         *(shown(key) for key in keys),
         fmt.duration(one.seconds) if one.seconds else "",
