@@ -48,6 +48,8 @@ def test_runs_lists_them_as_one_line(lab, axil, group):
     assert len(lines) == 1 + 5
     assert lines[1].split()[:5] == [made[-7:], "5", "seeds", "✓", "digits"]
     assert "0.92 ± 0.02 " in lines[1] and "0.3 ± 0" in lines[1] and lines[1].endswith("again")
+    assert "f1  0.92 ± 0.02  (n = 5)" in axil("show", made[-7:]).out, "the shown id names it"
+    assert axil("show", made, "--json").json["sweep"] == made
     assert len(axil("runs", "--each").out.splitlines()) == 1 + 9
     assert len(axil("runs", "-n", "2").out.splitlines()) == 1 + 2
 

@@ -49,6 +49,23 @@ def test_replicates_differ_in_their_seed_and_share_the_rest(lab):
     assert len({row["group"] for row in rows}) == 1
 
 
+def test_replicates_are_one_line_from_the_first_moment_and_say_if_one_failed(lab):
+    train = lab.read("train.py").replace("lr * 2", "lr * axil.params.seed") + "assert axil.params.seed != 2\n"
+    toml = lab.read("axil.toml").replace('["lr"]', '["lr", "seed"]')
+    lab.write({"params.yaml": "lr: 0.25\nseed: 0\n", "axil.toml": toml, "train.py": train})
+    driver = lab.begin("run", "--seeds", "1,2,3")
+    until(lambda: len(list(lab.gates.glob("*.began"))) == 2, "two replicates begin")
+    (line,) = lab.axil("runs").out.splitlines()[1:]
+    assert "0 of 3 seeds" in line
+    lab.let()
+    driver.communicate()
+    (line,) = lab.axil("runs").out.splitlines()[1:]
+    assert "2 of 3 seeds" in line and "0.5 ± 3.2" in line
+    assert "0.5 ± 3.2 (2 of 3 seeds)" in lab.axil("tree").out
+    (group,) = lab.axil("runs", "--json").json["groups"].values()
+    assert (group["state"], group["succeeded"], group["of"], len(group["runs"])) == ("failed", 2, 3, 3)
+
+
 def test_what_is_wrong_is_said_before_anything_happens(lab):
     assert "nothing depends on the seed" in lab.axil("run", "--seeds", "2", code=None).err
     assert "there is no parameter" in lab.axil("sweep", "rl=1,2", code=None).err

@@ -6,11 +6,12 @@ import contextlib
 import math
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
-from axil.errors import AxilError
+from axil.errors import AxilError, NotFound
 
 if TYPE_CHECKING:
     from axil.actions.compare import Comparison
     from axil.actions.replicates import Replicates
+    from axil.actions.sweeps import SweepView
     from axil.formats.record import Run
     from axil.journal.rows import Experiment, NoteRow, RunRow
     from axil.project import Project
@@ -55,15 +56,34 @@ class ExperimentView(NamedTuple):
     """The replicates, taken together, that its latest result is one of."""
 
 
-def show(project: Project, name: str = "") -> ExperimentView | RunView:
-    """The experiment or run called `name`; the experiment of the work tree without one. Raises `NotFound`."""
+def show(project: Project, name: str = "") -> ExperimentView | RunView | SweepView:
+    """The experiment, run, sweep or group of replicates called `name`; the experiment of the work tree without one.
+
+    Raises `NotFound`.
+    """
     from axil.actions.targets import resolve
 
-    target = resolve(project, name)
+    try:
+        target = resolve(project, name)
+    except NotFound:
+        if (sweep := _sweep(project, name)) is None:
+            raise
+        return sweep
     if target.run is not None:
         return show_run(project, target.run)
     assert target.experiment is not None
     return show_experiment(project, target.experiment)
+
+
+def _sweep(project: Project, name: str) -> SweepView | None:
+    """The sweep or group whose id begins or ends with `name`; None if there is none, or several."""
+    from axil.actions.sweeps import view
+    from axil.actions.targets import looks_like_run
+
+    if looks_like_run(name):
+        with contextlib.suppress(NotFound):
+            return view(project, name)
+    return None
 
 
 def show_run(project: Project, run: Run) -> RunView:

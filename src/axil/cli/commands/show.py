@@ -1,6 +1,7 @@
 """Show one experiment or one run in full.
 
 An experiment: where it comes from, its best and latest run, what differs from its parent, notes.
+A sweep or replicates: all of them, and what they come to.
 A run: stages and why they ran, metrics and their curves, params, outputs, environment, the end of a failed log.
 
 axil show 01K3 --series              every value it logged, step by step
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from axil.actions.show import ExperimentView, RunView
+    from axil.actions.sweeps import SweepView
     from axil.cli.face import Face
 
 
@@ -39,11 +41,15 @@ def run(args: argparse.Namespace, face: Face) -> int:
     return 0
 
 
-def render(face: Face, view: ExperimentView | RunView) -> None:
-    from axil.actions.show import RunView
+def render(face: Face, view: ExperimentView | RunView | SweepView) -> None:
+    from axil.actions.show import ExperimentView, RunView
     from axil.cli.render_show import render_experiment, render_run
 
     if isinstance(view, RunView):
         render_run(face, view)
-    else:
+    elif isinstance(view, ExperimentView):
         render_experiment(face, view)
+    else:
+        from axil.cli.commands.sweep import render_view
+
+        render_view(face, view)
