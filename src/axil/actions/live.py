@@ -54,6 +54,8 @@ class LiveRun(NamedTuple):
     pid: int
     """Its supervisor; 0 if nobody looks after it: it waits for one."""
     gpus: tuple[str, ...]
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data is cut."""
 
 
 def ps(project: Project) -> tuple[LiveRun, ...]:
@@ -220,6 +222,7 @@ def _live(project: Project, run: str) -> LiveRun | None:
         host=spec.host,
         pid=_supervisor(spec, state).pid if alive else 0,
         gpus=tuple(state.admitted.gpus) if state.admitted else (),
+        sample=spec.sample,
     )
 
 

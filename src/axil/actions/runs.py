@@ -41,12 +41,13 @@ def runs(
     params: str = "",
     metrics: str = "",
     only_changed: bool = False,
+    samples: bool = False,
 ) -> RunList:
     """The runs of `experiment` (of all, without one), at most `limit` of them.
 
     `params` and `metrics` are patterns like `train.*` that choose the columns; with `only_changed` metrics that are the
-    same in every run are no columns either. Raises `NotFound` for an experiment that never was, `BadInput` for a bad
-    condition or an unknown name to sort by.
+    same in every run are no columns either. With `samples` rehearsals are listed, too. Raises `NotFound` for an
+    experiment that never was, `BadInput` for a bad condition or an unknown name to sort by.
     """
     adopt_quietly(project)
     directions = project.file.metrics
@@ -59,10 +60,11 @@ def runs(
             sort=sort or None,
             descending=descending,
             limit=None if limit is None else limit + 1,
+            samples=samples,
             directions=directions,
         )
     if not (where or sort or descending is not None):
-        found = _with_live(project, found, experiment, states)
+        found = _with_live(project, found, experiment, states, samples)
     shown = found if limit is None else found[:limit]
     return RunList(
         tuple(shown),
@@ -115,7 +117,9 @@ def _matching(names: list[str], pattern: str) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, part) for part in patterns)]
 
 
-def _with_live(project: Project, found: list[RunRow], experiment: str, states: Sequence[str]) -> list[RunRow]:
+def _with_live(
+    project: Project, found: list[RunRow], experiment: str, states: Sequence[str], samples: bool
+) -> list[RunRow]:
     """`found` with the runs in progress on this machine before them: the journal gets a run when it has ended."""
     if states and not {"running", "queued"} & set(states):
         return found
@@ -128,8 +132,9 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
 
     known = {row.id for row in found}
     running = [
-        RunRow(run.run, run.experiment, run.state, run.time, 0.0, run.message, "", {}, {})
+        RunRow(run.run, run.experiment, run.state, run.time, 0.0, run.message, "", {}, {}, sample=run.sample)
         for run in going(project)
+        if samples or not run.sample
         if run.run not in known and experiment in ("", run.experiment) and (not states or run.state in states)
     ]
     resumed = {run.resumes for run in live(project.runs_folder)} - {""}

@@ -172,6 +172,8 @@ def _run(
     stops: _Stops,
     machine: Machine,
 ) -> Run:
+    from axil.runs.rehearsal import rehearsal
+
     isolated.make(project.git, spec)
     environ = dict(project.environ)
     if spec.gpus:
@@ -179,11 +181,12 @@ def _run(
     if spec.seed is not None:
         environ[SEED] = str(spec.seed)
     inner = open_project(spec.root, environ, project.clock)
-    chosen = planner_of(inner, spec.targets, spec.force, spec.experiment)
+    chosen = planner_of(inner, spec.targets, spec.force, spec.experiment, spec.sample)
     if spec.resumes:
         go_on(chosen, _done_before(project, spec))
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
-    outputs = isolated.Isolated(spec.root, inner.index, project.store, copies, chosen.graph, progress)
+    tree = (spec.root, inner.index, project.store, copies, chosen.graph, progress)
+    outputs = rehearsal(folder, spec.sample, *tree, on_event) if spec.sample else isolated.Isolated(*tree)
     chosen.given = outputs.given
     handles = handles_of(project, chosen, on_event, progress)
     data = {path: pointer_of(out) for path, out in spec.data.items()}

@@ -42,6 +42,8 @@ class Search(NamedTuple):
     goal: str = ""
     """ "f1", "max:f1" or "min:loss"."""
     seed: int = 0
+    sample: int = 0
+    """Its trials are rehearsals on so many samples."""
 
 
 def begin(
@@ -68,7 +70,7 @@ def begin(
     goal, direction = _goal(project, search.goal)
     _check_search(space, size, sampler, goal, search)
     params.check(project.params.flat, [Assignment(key, None) for key in space], project.params.path)
-    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    taken = take(project, targets, assignments=assignments, message=message, sample=search.sample, progress=progress)
     changed = {name for name, one in taken.planner.graph.stages.items() if reads(one, space)}
     for key in space:
         if not any(reads(taken.planner.graph.stages[name], (key,)) for name in _names(taken)):
@@ -86,6 +88,7 @@ def begin(
         goal=goal,
         direction=direction,
         seed=search.seed,
+        sample=search.sample,
         gpus=gpus,
         message=message,
     )
@@ -99,11 +102,12 @@ def begin_replicates(
     assignments: Sequence[str] = (),
     message: str = "",
     gpus: int = 0,
+    sample: int = 0,
     progress: Progress = SILENT,
 ) -> Begun:
     """Record a group of runs that differ in nothing but the seed. Raises `BadInput` if no stage depends on it."""
     key, changed = seeded_stages(project, targets)
-    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    taken = take(project, targets, assignments=assignments, message=message, sample=sample, progress=progress)
     return _recorded(
         project,
         taken,
@@ -112,6 +116,7 @@ def begin_replicates(
         seed_key=key,
         sampler="seeds",
         trials=len(seeds),
+        sample=sample,
         gpus=gpus,
         message=message,
     )

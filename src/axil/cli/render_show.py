@@ -31,6 +31,8 @@ def render_run(face: Face, view: RunView) -> None:
     run, style = view.run, face.style
     where = f"  {safe(run.experiment)}" if run.experiment else ""
     face.line(f"{style.state(run.state, word=True)}  {style.bold('run ' + run.id)}{where}")
+    if run.sample:
+        face.line(style.dim(f"  a rehearsal on {count(run.sample, 'sample')}"))
     if run.message:
         face.line(f"  {safe(run.message)}")
     facts = [f"started {_moment(run.time)} ({_ago(face.now() - run.time)})"]

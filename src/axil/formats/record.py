@@ -67,6 +67,8 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The log's last lines, for a failed stage."""
     tries: int = 1
     """How many times the command was started; the rest is about the last time."""
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data was cut; 0 for all of it. It is a part of `key`."""
 
 
 class Series(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -154,6 +156,8 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     attempt: int = 1
     resumes: str = ""
     """Of a later attempt: the id of the run's first one."""
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data was cut; 0 for a run on all of it."""
 
 
 class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
@@ -183,6 +187,8 @@ class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
     """What the sampler's random numbers start from."""
     gpus: int = 0
     message: str = ""
+    sample: int = 0
+    """Its runs are rehearsals on so many samples; 0 for all of the data."""
 
 
 class Note(Record, frozen=True, omit_defaults=True, kw_only=True, tag="note"):
@@ -334,6 +340,7 @@ def _check_run(run: Run, source: str) -> None:
     if not 0 <= run.trial < 1 << 31:
         raise check.refused(source, "trial", run.trial, "is not the number of a trial")
     check.check_time(source, "ended", run.ended)
+    _check_sample(run.sample, source, "sample")
     for path, oid in run.environment.locks.items():
         check.check_hex(source, f"environment.locks.{path}", oid, _OID)
     _check_outputs(run.data, source, "data")
@@ -350,6 +357,12 @@ def _check_sweep(sweep: Sweep, source: str) -> None:
     check.check_hex(source, "commit", sweep.commit, _GIT_OID)
     check.check_hex(source, "snapshot", sweep.snapshot, _GIT_OID)
     _check_outputs(sweep.data, source, "data")
+    _check_sample(sweep.sample, source, "sample")
+
+
+def _check_sample(sample: int, source: str, at: str) -> None:
+    if not 0 <= sample < 1 << 31:
+        raise check.refused(source, at, sample, "is not a number of samples")
 
 
 def _check_stage(stage: StageRecord, source: str, at: str) -> None:
@@ -360,6 +373,7 @@ def _check_stage(stage: StageRecord, source: str, at: str) -> None:
     check.check_hex(source, f"{at}.key", stage.key, _OID)
     check.check_hex(source, f"{at}.log", stage.log, _OID)
     check.check_ulid(source, f"{at}.source", stage.source, empty=True)
+    _check_sample(stage.sample, source, f"{at}.sample")
     for path, oid in stage.deps.items():
         check.check_hex(source, f"{at}.deps.{path}", oid, _OID)
     for path, oid in stage.start.items():

@@ -45,6 +45,8 @@ class Asked(NamedTuple):
     retracted: bool = False
     attempts: bool = False
     """Earlier attempts of resumed runs too."""
+    samples: bool = False
+    """Rehearsals too."""
     directions: Mapping[str, str] = {}
     """Metric -> "max" or "min": which end is the better one, and so comes first."""
 
@@ -54,6 +56,8 @@ def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     conditions, values = ["NOT r.retracted"] if not asked.retracted else [], list[object]()
     if not asked.attempts:
         conditions.append(f"r.id NOT IN ({_EARLIER})")
+    if not asked.samples:
+        conditions.append("NOT r.sample")
     for column, wanted in (("r.identity", asked.identities), ("r.state", asked.states)):
         if wanted is not None:
             conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
@@ -158,14 +162,14 @@ def renamed(db: sqlite3.Connection) -> dict[str, str]:
 def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
     """Identity -> what its runs come to: how many, the newest, and the best of `metric` among the succeeded."""
     sql = "SELECT identity, count(*), max(id), state, time FROM runs"
-    sql += f" WHERE NOT retracted AND identity != '' AND id NOT IN ({_EARLIER}) GROUP BY identity"
+    sql += f" WHERE NOT retracted AND NOT sample AND identity != '' AND id NOT IN ({_EARLIER}) GROUP BY identity"
     found = {row[0]: Summary(row[1], row[2], row[3], row[4]) for row in db.execute(sql)}
     if metric is not None:
         # SQLite takes the bare column of a query with one min() or max() from the row that holds it.
         best = "min" if lower else "max"
         sql = (
             f"SELECT r.identity, {best}(m.num), r.id FROM metrics m JOIN runs r ON r.n = m.run WHERE m.name = ?"
-            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted GROUP BY r.identity"
+            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted AND NOT r.sample GROUP BY r.identity"
         )
         for identity, value, run_id in db.execute(sql, (metric,)):
             if identity in found:
@@ -181,9 +185,12 @@ def cached(db: sqlite3.Connection, key: str) -> StageRow | None:
     return _stage_row(row) if row else None
 
 
-def last_stage(db: sqlite3.Connection, name: str, identities: Sequence[str]) -> StageRow | None:
-    """The newest record of the stage that was not skipped: of the first identity that has one, else of any run."""
-    test = "s.name = ? AND s.state != 'skipped' AND NOT r.retracted"
+def last_stage(db: sqlite3.Connection, name: str, identities: Sequence[str], sample: int) -> StageRow | None:
+    """The newest record of the stage that was not skipped: of the first identity that has one, else of any run.
+
+    Only runs on all data count, or with a `sample` only rehearsals on so many.
+    """
+    test = f"s.name = ? AND s.state != 'skipped' AND NOT r.retracted AND r.sample = {sample:d}"
     for identity in identities:
         sql = _STAGE.replace("JOIN", "CROSS JOIN", 1).format("runs r", "stages s ON s.run = r.id")
         row = db.execute(f"{sql}{test} AND r.identity = ? ORDER BY r.id DESC LIMIT 1", (name, identity)).fetchone()
@@ -297,4 +304,5 @@ def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
         read=read("read", []),
         start=read("start", {}),
         checkpoint={path: OutputRow(**out) for path, out in read("checkpoint", {}).items()},
+        sample=read("sample", 0),
     )

@@ -17,7 +17,7 @@ import os
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
-from axil.cli.options import add_json, add_message, add_set, natural
+from axil.cli.options import add_json, add_message, add_sample, add_set, natural
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--gpus", metavar="N", type=natural, default=0, help="accelerators each trial has for itself")
     add("--retry-failed", action="store_true", help="with resume: run failed and stopped trials again")
     add("-d", "--detach", action="store_true", help="in the background")
+    add_sample(parser)
     add_set(parser)
     add_message(parser, "commit the changed code and parameters with this message first")
     add_json(parser)
@@ -90,7 +91,7 @@ def _start(args: argparse.Namespace, face: Face) -> int:
     begun = begin(
         project,
         args.words,
-        Search(args.sampler, args.trials, args.goal, args.seed),
+        Search(args.sampler, args.trials, args.goal, args.seed, args.sample),
         args.target,
         assignments=args.assignments,
         message=args.message,
