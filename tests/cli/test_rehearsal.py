@@ -126,3 +126,146 @@ def test_a_rehearsal_sees_a_little_of_everything(studio: Studio) -> None:
     assert studio.run("status", "--porcelain") == before
     assert not (studio.path / "model.txt").exists()
     studio.clean()
+
+
+def test_a_rehearsal_and_a_real_run_share_no_result(studio: Studio) -> None:
+    assert studio.states_of(studio.rehearse()) == ["succeeded", "succeeded"]
+    real = studio.axil("run", "--json").json["run"]
+    assert "sample" not in real or real["sample"] == 0
+    assert studio.states_of(real) == ["succeeded", "succeeded"]
+    assert json.loads((studio.path / "model.txt").read_text())["sample"] == [None, None, 100]
+    assert "nothing to do" in studio.axil("run").out
+    again = studio.rehearse()
+    assert studio.states_of(again) == ["cached", "cached"]
+    assert studio.model(again["id"])["sample"] == [4, "4", 4]
+    assert studio.states_of(studio.axil("run", "--sample", "5", "--json").json) == ["succeeded", "succeeded"]
+    assert "nothing to do" in studio.axil("run").out
+    assert [one["action"] for one in studio.axil("status", "--json").json["stages"]] == ["current", "current"]
+    assert json.loads((studio.path / "model.txt").read_text())["sample"] == [None, None, 100]
+
+
+def test_a_real_run_first(studio: Studio) -> None:
+    studio.axil("run")
+    run = studio.rehearse()
+    assert studio.states_of(run) == ["succeeded", "succeeded"]
+    assert "sample all → 4" in run["stages"][0]["reason"]
+
+
+def test_a_rehearsal_is_never_the_headline(studio: Studio) -> None:
+    studio.rehearse()
+    assert studio.axil("runs", "--json").json["runs"] == []
+    (node,) = studio.axil("tree", "--json").json["nodes"]
+    assert (node["value"], node["runs"]) == (None, 0)
+    real = studio.axil("run", "--json").json["run"]["id"]
+    rehearsal = studio.rehearse("--set", "lr=0.5")["id"]
+    assert [one["id"] for one in studio.axil("runs", "--json").json["runs"]] == [real]
+    assert next(one["id"] for one in studio.axil("runs", "--samples", "--json").json["runs"]) == rehearsal
+    assert "~4" in studio.axil("runs", "--samples").out
+    (node,) = studio.axil("tree", "--json").json["nodes"]
+    assert (node["value"], node["run"], node["runs"]) == (0.25, real, 1)
+    branch = studio.run("branch", "--show-current")
+    compared = studio.axil("compare", branch, rehearsal, "--json").json
+    assert [side["run"] for side in compared["sides"]] == [real, rehearsal]
+    shown = studio.axil("show", branch, "--json").json
+    assert rehearsal not in json.dumps(shown)
+    assert "a rehearsal on 4 samples" in studio.axil("show", rehearsal).out
+
+
+def test_a_rehearsal_never_reaches_the_work_tree(studio: Studio) -> None:
+    branch = studio.run("branch", "--show-current")
+    studio.axil("run")
+    rehearsal = studio.rehearse("--set", "lr=0.5")["id"]
+    studio.axil("fork", "other", "--from", rehearsal)
+    assert json.loads((studio.path / "model.txt").read_text())["sample"] == [None, None, 100]
+    studio.axil("switch", branch)
+    studio.axil("switch", "other")
+    assert json.loads((studio.path / "model.txt").read_text())["sample"] == [None, None, 100]
+    assert studio.run("status", "--porcelain") == ""
+
+
+def test_the_plan_tells_what_is_cut_and_changes_nothing(studio: Studio) -> None:
+    said = studio.axil("run", "--sample", "4", "-n")
+    assert "never ran" in said.out
+    words = {line.split()[0]: " ".join(line.split()[1:]) for line in said.out.splitlines()}
+    assert words["data/raw"] == "5 of 61 files, 1 of them cut to 4 rows"
+    assert words["rows.csv"] == "to 4 rows"
+    assert words["tables"] == "2 of 2 files, 1 of them cut to 4 rows"
+    value = studio.axil("run", "--sample", "4", "-n", "--json").json
+    assert value["sample"] == 4 and [one["name"] for one in value["stages"]] == ["prepare", "train"]
+    assert {one["path"] for one in value["data"]} == {"data/raw", "rows.csv", "tables"}
+    assert studio.axil("runs", "--samples", "--json").json["runs"] == []
+    studio.rehearse()
+    run = studio.axil("runs", "--samples", "--json").json["runs"][0]["id"]
+    log = studio.axil("logs", run, "prepare").out
+    assert "data/raw: 4 of 60" in log or "data/raw: 5 of 61 files, labels.csv 4 of 60 rows" in log
+    assert "rows.csv: 4 of 50 rows" in log
+
+
+def test_in_the_background_and_kept(studio: Studio) -> None:
+    run = studio.detach("--sample", "4", "--keep")
+    assert studio.record(run)["sample"] == 4
+    left = studio.path / ".axil/runs" / run
+    assert len(list((left / "data/raw").rglob("*.jpg"))) == 4
+    assert not (left / "data/raw").is_symlink()
+    assert len((studio.path / "rows.csv").read_text().splitlines()) == 101
+    studio.axil("verify")
+
+
+def test_what_it_changes_in_its_data_harms_nothing(studio: Studio) -> None:
+    studio.commit(
+        {"prepare.py": PREPARE + "for name in ('data/raw/cat/000.jpg', 'rows.csv'): open(name, 'a').write('x')\n"},
+        "edit",
+    )
+    assert studio.rehearse()["state"] == "succeeded"
+    studio.axil("verify")
+    assert (studio.path / "data/raw/cat/000.jpg").read_text() == "cat0"
+    assert studio.axil("run").out
+
+
+def test_a_rehearsal_that_fails_is_resumed_as_one(studio: Studio) -> None:
+    studio.env["BREAK"] = "1"
+    said = studio.axil("run", "--sample", "4", "--json", code=1)
+    failed = said.json
+    assert (failed["state"], failed["sample"]) == ("failed", 4)
+    assert "rehearsal" in studio.axil("fork", "new", "--from", failed["id"], "--checkpoint", code=1).err
+    resumed = studio.axil("resume", failed["id"], "--json").json
+    assert (resumed["state"], resumed["sample"], resumed["attempt"]) == ("succeeded", 4, 2)
+    assert studio.states_of(resumed) == ["cached", "succeeded"]
+    assert studio.model(resumed["id"])["went_on"]
+    assert studio.model(resumed["id"])["sample"] == [4, "4", 4]
+    assert studio.axil("runs", "--json").json["runs"] == []
+
+
+def test_replicates_and_sweeps_of_rehearsals(studio: Studio) -> None:
+    group = studio.axil("run", "--seeds", "2", "--sample", "4", "--json").json
+    trials = [one for one in group["trials"] if one["number"]]
+    assert [studio.record(one["run"])["sample"] for one in trials] == [4, 4]
+    sweep = studio.axil("sweep", "lr=0.1,0.2", "--sample", "4", "--json").json
+    assert len({studio.model(one["run"])["sample"][0] for one in sweep["trials"]}) == 1
+    assert sweep["best"]["value"] == pytest.approx(100.2)
+    assert studio.axil("runs", "--json").json["runs"] == []
+    (node,) = studio.axil("tree", "--json").json["nodes"]
+    assert node["value"] is None
+
+
+def test_a_real_run_never_learns_of_a_sample(studio: Studio) -> None:
+    studio.env["AXIL_SAMPLE"] = "7"
+    studio.axil("run")
+    assert json.loads((studio.path / "model.txt").read_text())["sample"] == [None, None, 100]
+
+
+def test_data_in_a_folder_that_counts_as_a_whole(studio: Studio) -> None:
+    toml = TOML.replace('deps = ["data/raw", ', 'deps = ["data", "tables/code.py", ')
+    studio.commit({"axil.toml": toml, "data/notes.txt": "notes", "data/more.csv": "n\n" + "1\n" * 30}, "whole folder")
+    run = studio.rehearse()
+    seen = studio.model(run["id"])
+    assert len([name for name in seen["files"] if name.endswith(".jpg")]) == 4
+    assert len(seen["labels"]) == 5
+    assert studio.states_of(studio.rehearse()) == ["cached", "cached"]
+    real = studio.axil("run", "--json").json["run"]
+    assert real["stages"][0]["deps"] == run["stages"][0]["deps"]
+
+
+def test_wrong_numbers(studio: Studio) -> None:
+    for wrong in ("0", "-1", "x", "1.5", "99999999999"):
+        assert studio.axil("run", "--sample", wrong, code=2).err
