@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.detached import Lab
+from tests.cli.detached import Lab, until
 
 TOML = """\
 [project]
@@ -269,3 +271,50 @@ def test_data_in_a_folder_that_counts_as_a_whole(studio: Studio) -> None:
 def test_wrong_numbers(studio: Studio) -> None:
     for wrong in ("0", "-1", "x", "1.5", "99999999999"):
         assert studio.axil("run", "--sample", wrong, code=2).err
+
+
+def test_what_it_made_is_not_pushed(studio: Studio, tmp_path: Path) -> None:
+    studio.run("init", "-q", "--bare", str(tmp_path / "git"))
+    studio.run("remote", "add", "origin", str(tmp_path / "git"))
+    studio.axil("remote", "add", "origin", str(tmp_path / "objects"))
+    studio.run("add", "-A")
+    studio.run("commit", "-qm", "remote")
+    studio.axil("run")
+    studio.axil("push")
+    studio.rehearse()
+    assert studio.axil("push", "--json").json["objects"] == 0
+
+
+def test_a_killed_rehearsal_is_lost_as_one(studio: Studio) -> None:
+    hold = "import os, time\nopen(os.environ['GATES'] + '/began', 'w').close()\ntime.sleep(600)\n"
+    studio.commit({"train.py": hold}, "hold")
+    studio.env["GATES"] = str(studio.gates)
+    run = studio.detach("--sample", "4")
+    until((studio.gates / "began").exists)
+    assert studio.axil("ps", "--json").json[0]["sample"] == 4
+    assert studio.axil("runs", "--json").json["runs"] == []
+    assert studio.axil("runs", "--samples", "--json").json["runs"][0]["sample"] == 4
+    os.kill(studio.supervisor(run), signal.SIGKILL)
+    lost = studio.record(run)
+    assert (lost["state"], lost["sample"]) == ("lost", 4)
+    assert studio.axil("runs", "--json").json["runs"] == []
+    studio.clean()
+
+
+def test_files_that_cannot_be_cut_are_whole(studio: Studio) -> None:
+    big = bytes(range(256)) * (70 << 10)
+    files: dict[str, str | bytes] = {f"data/raw/model-{n}.bin": f"part {n}" for n in range(3)}
+    studio.write({**files, "data/raw/large.bin": big, "data/raw/odd.json": "{}", "data/raw/bad.jsonl": "}\n" * 99})
+    studio.write({"weights.bin": big})
+    studio.axil("add", "data/raw", "weights.bin")
+    look = "for name in ('data/raw/large.bin', 'weights.bin'): print(len(open(name, 'rb').read()))\n"
+    studio.commit({"prepare.py": PREPARE + look}, "weights")
+    run = studio.rehearse()
+    seen = studio.model(run["id"])["files"]
+    assert len(seen) == 4 + 1 + 3 + 3
+    log = studio.axil("logs", run["id"], "prepare").out
+    assert log.count(str(len(big))) == 2
+    assert "odd.json whole (not a list)" in log
+    assert "weights.bin: whole" in log
+    studio.axil("gc")
+    studio.axil("verify")

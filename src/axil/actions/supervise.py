@@ -172,8 +172,6 @@ def _run(
     stops: _Stops,
     machine: Machine,
 ) -> Run:
-    from axil.runs.rehearsal import rehearsal
-
     isolated.make(project.git, spec)
     environ = dict(project.environ)
     if spec.gpus:
@@ -186,7 +184,12 @@ def _run(
         go_on(chosen, _done_before(project, spec))
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
     tree = (spec.root, inner.index, project.store, copies, chosen.graph, progress)
-    outputs = rehearsal(folder, spec.sample, *tree, on_event) if spec.sample else isolated.Isolated(*tree)
+    if spec.sample:
+        from axil.runs.rehearsal import rehearsal
+
+        outputs: isolated.Isolated = rehearsal(folder, spec.sample, *tree, on_event)
+    else:
+        outputs = isolated.Isolated(*tree)
     chosen.given = outputs.given
     handles = handles_of(project, chosen, on_event, progress)
     data = {path: pointer_of(out) for path, out in spec.data.items()}

@@ -56,6 +56,8 @@ class SweepView(NamedTuple):
     """What the importance is measured by."""
     statistics: dict[str, Interval]
     """Metric -> mean and interval over the trials that succeeded; of replicates only."""
+    sample: int = 0
+    """Its runs are rehearsals on so many samples."""
 
 
 def listed(project: Project) -> tuple[SweepRow, ...]:
@@ -87,6 +89,7 @@ def view(project: Project, name: str = "") -> SweepView:
         found,
         measure,
         statistics(known.values()) if sweep.seeds else {},
+        sweep.sample,
     )
 
 

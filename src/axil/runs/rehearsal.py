@@ -28,6 +28,10 @@ from axil.runs.thin import MEDIA, ending, thin
 from axil.store import Store
 
 _CUTTING = ".axil-cut"
+_NAMED = 3
+"""So many tables of a folder are named each; of more it is told how many they are."""
+_LARGE = 16 << 20
+"""A larger file that is not cut is not copied either."""
 Tell = Callable[[str, str], None]
 """(stage, words): something about the data that the stage is given."""
 
@@ -147,8 +151,8 @@ class Rehearsal(Isolated):
     def clear(self, stage: Stage) -> list[SavedPath]:
         """See `Isolated.clear`; all data is cut when this returns."""
         if not self._done:
-            self._done = True
             self._cut_all(stage.name)
+            self._done = True
         return super().clear(stage)
 
     def _cut_all(self, stage: str) -> None:
@@ -193,32 +197,42 @@ class Rehearsal(Isolated):
         told += self._cut_tables(one, stored, names)
         return ", ".join(told)
 
-    def _cut_tables(self, one: Choice, stored: Mapping[str, Entry] | None, names: Names) -> Iterator[str]:
+    def _cut_tables(self, one: Choice, stored: Mapping[str, Entry] | None, names: Names) -> list[str]:
+        """Cut the kept tables of a path to some rows; in words what came of it, of many in short."""
         tables = [name for name in one.tables if stored is None or stored[name].kind != LINK[0]]
+        told: list[str] = []
+        whole: list[str] = []
         for name in tables:
             full = self._full(one.path, name)
             folder, base = os.path.split(full)
             # With the ending at the end, by which files are told apart.
             new = os.path.join(folder, _CUTTING + base)
-            words = (name + " ") if name and len(tables) <= 3 else ""
             try:
-                yield words + cut(full, new, self._n, names).words
+                done = cut(full, new, self._n, names)
                 os.replace(new, full)
+                told.append(f"{name} {done.words}".lstrip())
             except Unfit as error:
-                remove(new)
                 if stored is not None:
                     os.unlink(full)
                     self._place({name: stored[name]}, one.path, self._store)
-                yield f"{words}whole ({error})"
+                whole.append(f"{name} whole ({error})".lstrip())
+            finally:
+                remove(new)
+        if len(tables) > _NAMED and told:
+            told = [f"{len(told):,} of them cut to {self._n} rows"]
+        return told + whole[:_NAMED] + ([f"{len(whole) - _NAMED:,} more whole"] if len(whole) > _NAMED else [])
 
     def _place(self, entries: Mapping[str, Entry], path: str, store: Store) -> None:
-        """Make real files of `entries`, named as below `path`."""
+        """Make files of `entries`, named as below `path`; large ones that stay whole are links to shared copies."""
         files = []
         for name, entry in entries.items():
             full = self._full(path, name)
             os.makedirs(os.path.dirname(full), exist_ok=True)
             if entry.kind == LINK[0]:
                 os.symlink(store.read(entry.oid), os.fsencode(full))
+            elif entry.size > _LARGE and store is self._store:
+                pointer = Pointer("file", entry.oid, entry.size, 1, entry.kind == EXEC[0])
+                os.symlink(self._checkouts.provide(pointer, self._progress), full)
             else:
                 files.append((entry.oid, entry.size, full, entry.kind == EXEC[0]))
         store.place_files(files, self._progress)

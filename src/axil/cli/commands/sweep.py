@@ -212,6 +212,8 @@ def render_view(face: Face, value: SweepView) -> None:
         *(Column(key, right=True) for key in keys),
         Column("time", right=True, drop=1),
     ]
+    if value.sample:
+        face.note(f"rehearsals on {fmt.count(value.sample, 'sample')}")
     rows = [_trial_cells(one, metrics, keys, value) for one in value.trials]
     table(face, columns, rows)
     for name, one in value.statistics.items() if value.seeds else ():
@@ -219,7 +221,8 @@ def render_view(face: Face, value: SweepView) -> None:
     if value.best is not None and value.goal:
         params = "  ".join(f"{safe(key)} {fmt.number(one)}" for key, one in value.best.params.items())
         face.line(f"best  {style.bold(fmt.number(value.best.value))}  {params}")
-        face.hint(f"keep it: axil fork NAME --from {short(value.best.run)}")
+        if not value.sample:
+            face.hint(f"keep it: axil fork NAME --from {short(value.best.run)}")
     if value.importance:
         words = "  ".join(f"{safe(key)} {share:.0%}" for key, share in value.importance.items())
         face.line(f"importance ({value.measure})  {words}")
