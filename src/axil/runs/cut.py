@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib import import_module
 from typing import IO, Any
@@ -16,15 +17,18 @@ from typing import IO, Any
 from axil.base.light import NamedTuple
 from axil.runs.thin import PACKED, Stream, ending, evenly
 
-HEAD = 256 << 20
-"""Of a longer text only so much is looked at."""
-_JSON_HEAD = 64 << 20
+HEAD = 32 << 20
+"""Of a longer text only so much is looked at, if the rows wanted are in it."""
 _ARRAYS = 4 << 30
 """A larger `.npz` is left whole: its arrays are read one by one as a whole."""
 _GROUPS = 8
 _FIELD = 16 << 20
 _NAMING = ("id", "name", "file", "path", "image", "img", "key")
 """Words in the title of a column that names files without their ending."""
+
+
+_WORD = re.compile(r"""\s*([^,;|/\\"\t\r\n]*[^,;|/\\"\s])""")
+"""What may be the name of a file in a text."""
 
 
 class Cut(NamedTuple):
@@ -48,9 +52,14 @@ class Names:
     def __init__(self, files: Iterable[str]) -> None:
         self._files = {path.rpartition("/")[2] for path in files}
         self._stems = {name.rpartition(".")[0] or name for name in self._files}
+        self._words = self._files | self._stems
 
     def __bool__(self) -> bool:
         return bool(self._files)
+
+    def perhaps(self, text: str) -> bool:
+        """Whether the text of a row has a kept file's name in it: a quick look before the row is read."""
+        return not self._words.isdisjoint(_WORD.findall(text))
 
     def among(self, values: Iterable[object]) -> bool:
         """Whether one of `values` is the path or name of a kept file."""
@@ -118,56 +127,68 @@ def _open(path: str, kind: str, mode: str) -> IO[bytes]:
 
 
 def _csv(source: str, target: str, n: int, names: Names) -> Cut:
+    csv.field_size_limit(_FIELD)
     # Every byte is one character this way, whatever the encoding: quotes, commas and line ends are ASCII.
     with _open(source, ending(source), "rb") as file, io.TextIOWrapper(file, "latin-1", newline="") as text:
-        records = _records(text)
-        header, raw = next(records, ([], ""))
-        if "\0" in raw:
+        first = text.readline()
+        delimiter = max(",\t;|", key=first.count)
+        records = _records(first, text, delimiter, n)
+        header = next(records, "")
+        if "\0" in header:
             raise Unfit("not in UTF-8")
-        naming = {at for at, title in enumerate(header) if any(word in title.lower() for word in _NAMING)} | {0}
-        chosen, count = _choose(records, n, names, lambda row: names.row(row, naming))
+
+        def row(raw: str) -> list[str]:
+            return next(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter))
+
+        def fits(raw: str) -> bool:
+            return names.perhaps(raw) and names.row(row(raw), naming)
+
+        titles = enumerate(row(header) if header else ())
+        naming = {at for at, title in titles if any(word in title.lower() for word in _NAMING)} | {0}
+        chosen, count = _choose(((raw, raw) for raw in records), n, names, fits)
         more = bool(text.read(1))
-    _write(target, ending(source), [raw, *chosen] if raw else [])
+    _write(target, ending(source), [header, *chosen] if header else [])
     return _told("row", len(chosen), count, more)
 
 
-def _records(text: IO[str]) -> Iterator[tuple[list[str], str]]:
-    """Each row of a CSV file, and the text it was read from; quoted fields may hold line ends."""
-    csv.field_size_limit(_FIELD)
-    first = text.readline()
-    delimiter = max(",\t;|", key=first.count) if first else ","
-    held: list[str] = []
-    size = 0
-
-    def lines() -> Iterator[str]:
-        line = first
-        while line:
-            held.append(line)
-            yield line
-            line = text.readline()
-
-    for row in csv.reader(lines(), delimiter=delimiter):
-        raw = "".join(held)
-        held.clear()
+def _records(first: str, text: Iterator[str], delimiter: str, n: int) -> Iterator[str]:
+    """The text of each row of a CSV file that begins with the line `first`; quoted fields may hold line ends."""
+    line, size, count = first, 0, 0
+    while line:
+        raw = line
+        if '"' in line:
+            # Most lines have no quotes, and are rows as they are.
+            held = [line]
+            next(csv.reader(_noted(held, text), delimiter=delimiter))
+            raw = "".join(held)
+        if raw.strip("\r\n"):
+            yield raw
+            count += 1
         size += len(raw)
-        if row:
-            yield row, raw
-        if size > HEAD:
-            return
+        line = next(text, "") if size <= HEAD or count <= n else ""
+
+
+def _noted(held: list[str], text: Iterator[str]) -> Iterator[str]:
+    """The lines `held`, then those of `text`, which are held too when they are taken."""
+    yield from held
+    for line in text:
+        held.append(line)
+        yield line
 
 
 def _jsonl(source: str, target: str, n: int, names: Names) -> Cut:
     def lines(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        size = 0
+        size = count = 0
         for line in file:
             if line.strip():
                 yield line, line
+                count += 1
             size += len(line)
-            if size > HEAD:
+            if size > HEAD and count >= n:
                 return
 
     def fits(line: bytes) -> bool:
-        found = json.loads(line)
+        found = json.loads(line) if names.perhaps(line.decode("utf-8", "replace")) else None
         return names.among(found.values()) if isinstance(found, dict) else False
 
     with _open(source, ending(source), "rb") as file:
@@ -179,7 +200,7 @@ def _jsonl(source: str, target: str, n: int, names: Names) -> Cut:
 
 def _json(source: str, target: str, n: int, names: Names) -> Cut:
     with _open(source, ending(source), "rb") as file:
-        data = file.read(_JSON_HEAD)
+        data = file.read(HEAD)
         more = bool(file.read(1))
     text = data.decode("utf-8-sig", "ignore" if more else "strict")
     chosen, count = _choose(

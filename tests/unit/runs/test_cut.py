@@ -137,7 +137,6 @@ def test_rows_name_files_that_are_there(tmp_path: Path) -> None:
 
 def test_of_a_long_text_only_the_beginning_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutting, "HEAD", 500)
-    monkeypatch.setattr(cutting, "_JSON_HEAD", 500)
     rows = b"n\n" + b"".join(b"%d\n" % n for n in range(10_000))
     found = reduced(tmp_path, "x.csv", rows, 5).split()
     assert len(found) == 6 and int(found[-1]) < 300
