@@ -244,6 +244,7 @@ def test_replicates_and_sweeps_of_rehearsals(studio: Studio) -> None:
     assert [studio.record(one["run"])["sample"] for one in trials] == [4, 4]
     sweep = studio.axil("sweep", "lr=0.1,0.2", "--sample", "4", "--json").json
     assert len({studio.model(one["run"])["sample"][0] for one in sweep["trials"]}) == 1
+    assert "new sweep" in studio.axil("sweep", "resume", "--sample", "5", code=2).err
     assert sweep["best"]["value"] == pytest.approx(100.2)
     assert studio.axil("runs", "--json").json["runs"] == []
     (node,) = studio.axil("tree", "--json").json["nodes"]

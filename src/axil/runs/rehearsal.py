@@ -262,7 +262,7 @@ def files_below(full: str) -> Iterator[str]:
     if os.path.isfile(full) and not os.path.islink(full):
         yield ""
     for folder, folders, files in os.walk(full):
-        folders[:] = [name for name in folders if name != ".git"]
+        folders[:] = [name for name in folders if name not in (".git", ".axil", ".venv")]
         for name in files:
             path = os.path.join(folder, name)
             if not os.path.islink(path):

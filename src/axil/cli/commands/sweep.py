@@ -72,6 +72,9 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
     if len(args.words) > 2 or (word == "list" and len(args.words) > 1):
         raise UsageError(f"axil sweep {word}: too many words", " ".join(args.words[1:]), f"axil sweep {word} [ID]")
+    if args.sample:
+        why = "a sweep keeps the sample it was begun with"
+        raise UsageError(f"axil sweep {word}: --sample goes with a new sweep", why, f"axil sweep {word} [ID]")
     name = args.words[1] if len(args.words) > 1 else ""
     if word == "resume":
         return _resume(args, face, name)
