@@ -168,6 +168,7 @@ def test_a_rehearsal_is_never_the_headline(studio: Studio) -> None:
     branch = studio.run("branch", "--show-current")
     compared = studio.axil("compare", branch, rehearsal, "--json").json
     assert [side["run"] for side in compared["sides"]] == [real, rehearsal]
+    assert "is a rehearsal" in studio.axil("bisect", real, rehearsal, "--metric", "f1", code=1).err
     shown = studio.axil("show", branch, "--json").json
     assert rehearsal not in json.dumps(shown)
     assert "a rehearsal on 4 samples" in studio.axil("show", rehearsal).out
