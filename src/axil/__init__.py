@@ -1,7 +1,7 @@
 """axil: machine-learning experiments as git branches.
 
-Training scripts use `axil.log`, `axil.log_figure` and its like, `axil.params`, `axil.track` and `axil.flush`; they are
-loaded on first use, so that `import axil` costs next to nothing (docs/tracking.md).
+Training scripts use `axil.log`, `axil.log_figure` and its like, `axil.params`, `axil.track`, `axil.sample` and
+`axil.flush`; they are loaded on first use, so that `import axil` costs next to nothing (docs/tracking.md).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from axil.tracking import log_params as log_params
     from axil.tracking import log_table as log_table
     from axil.tracking import params as params
+    from axil.tracking import sample as sample
     from axil.tracking import track as track
     from axil.version import __version__ as __version__
 
 __all__ = [
     "__version__", "flush", "log", "log_artifact", "log_figure", "log_image", "log_params", "log_table", "params",
-    "track",
+    "sample", "track",
 ]  # fmt: skip
 
 

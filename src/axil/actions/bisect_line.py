@@ -110,6 +110,9 @@ def _of_run(project: Project, run: Run) -> Step:
     """The step of a run with its exact code. Raises `NotFound` if that is not in this clone."""
     if not run.snapshot or resolve(project.git, run.snapshot, "tree") is None:
         raise NotFound(f"the code of run {short(run.id)} is not in this clone", "", "bring it with: axil fetch")
+    if run.sample:
+        why = f"its metrics come from {run.sample} samples of the data"
+        raise BadInput(f"run {short(run.id)} is a rehearsal", why, "name a real run, or the commit")
     title = run.message.partition("\n")[0] or (f"run on {run.experiment}" if run.experiment else "")
     return Step("run", short(run.id), run.commit, run.snapshot, title, run.author, run.time, run)
 

@@ -191,7 +191,7 @@ class _Driver:
         if sweep.seeds:
             seed = sweep.seeds[number - 1] if number else None
             marks = Marks(group=sweep.id, seed=seed, seed_key=sweep.seed_key, trial=number)
-        options = Options(detached=True, gpus=sweep.gpus)
+        options = Options(detached=True, gpus=sweep.gpus, sample=sweep.sample)
         folder = make(
             self._project,
             base,

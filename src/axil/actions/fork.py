@@ -153,7 +153,8 @@ def _commit(
 def _moves(project: Project, origin: _Origin, commit: str, progress: Progress) -> Moves:
     """What has to move in the work tree to be at `commit` with the outputs of the origin."""
     pointers = changed_pointers(project, project.head.commit, commit)
-    outputs = outputs_of_run(project, origin.run) if origin.run else outputs_of(project, origin.parent)
+    own = bool(origin.run) and not project.journal.is_rehearsal(origin.run)
+    outputs = outputs_of_run(project, origin.run) if own else outputs_of(project, origin.parent)
     return plan_switching(project, commit, pointers, outputs, force=False, progress=progress)
 
 
@@ -188,6 +189,12 @@ def _with_data(project: Project, origin: _Origin, checkpoint: bool) -> _Origin:
     tracked = pointers_at(project, snapshot)
     brought = {path: pointer_of(out) for path, out in run.data.items() if path in tracked}
     if checkpoint:
+        if run.sample:
+            raise BadInput(
+                f"run {short(run.id)} is a rehearsal",
+                f"its checkpoint has seen {run.sample} samples of the data: no start for a real run",
+                f"axil resume {short(run.id)} goes on rehearsing",
+            )
         left = checkpoints_of_run(project, run.id)
         if not left:
             raise NotFound(

@@ -60,6 +60,8 @@ class LiveRun(NamedTuple):
     group: str = ""
     """The replicates it is one of."""
     seed: int | None = None
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data is cut."""
 
 
 def ps(project: Project) -> tuple[LiveRun, ...]:
@@ -230,6 +232,7 @@ def _live(project: Project, run: str) -> LiveRun | None:
         trial=spec.trial,
         group=spec.group,
         seed=spec.seed,
+        sample=spec.sample,
     )
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def outputs_of(project: Project, name: str) -> dict[str, Pointer]:
     """Project path -> content of every output of the experiment's newest succeeded run; {} if there is none.
 
-    Without a run of its own it shows what it was forked from: that run, or its parent's outputs.
+    Without a run of its own it shows what it was forked from: that run, or its parent's outputs. What rehearsals made
+    is nobody's output.
     """
     if not project.journal.tip:
         return {}  # Nothing ever ran: no need to ask git which experiments there are.
@@ -37,7 +38,7 @@ def outputs_of(project: Project, name: str) -> dict[str, Pointer]:
         experiment = known.get(here)
         if run is not None:
             return outputs_of_run(project, run.id)
-        if experiment is not None and experiment.run:
+        if experiment is not None and experiment.run and not project.journal.is_rehearsal(experiment.run):
             return outputs_of_run(project, experiment.run)
         here = experiment.parent if experiment else None
     return {}

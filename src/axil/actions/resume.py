@@ -68,6 +68,7 @@ def resume(
     from axil.runs.stage import output
 
     run = project.new_id()
+    options = options._replace(sample=last.sample)
     spec = Spec(
         id=run,
         time=project.clock(),

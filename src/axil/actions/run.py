@@ -24,6 +24,7 @@ from axil.journal.operations import DataMove, Kept, Operation, RefMove
 from axil.pipeline.graph import check_git
 from axil.pipeline.load import Params, parse_params
 from axil.pipeline.local import load_machine
+from axil.pipeline.rehearsal import rehearse
 from axil.runs.events import NothingToDo, OnEvent, ignore
 from axil.runs.execute import Handles, Outcome, Request, execute
 
@@ -56,11 +57,20 @@ class RunResult(NamedTuple):
 
 
 def plan(
-    project: Project, targets: Sequence[str] = (), *, assignments: Sequence[str] = (), force: bool = False
+    project: Project,
+    targets: Sequence[str] = (),
+    *,
+    assignments: Sequence[str] = (),
+    force: bool = False,
+    sample: int = 0,
 ) -> tuple[StageStatus, ...]:
-    """What `run` with the same arguments would do with each stage, and why; changes nothing."""
+    """What `run` with the same arguments would do with each stage, and why; changes nothing.
+
+    With `sample`, what a rehearsal would do.
+    """
     changes = parse_assignments(assignments)
     chosen = _planner(project, targets, parameters.edited(project, changes) if changes else None, force)
+    rehearse(chosen, project.journal, sample)
     return tuple(StageStatus(one.stage, one.action, one.reason, one.fetch) for one in chosen.plan_all(targets))
 
 

@@ -48,12 +48,14 @@ def runs(
     metrics: str = "",
     only_changed: bool = False,
     fold: bool = False,
+    samples: bool = False,
 ) -> RunList:
     """The runs of `experiment` (of all, without one), at most `limit` of them; with `fold` replicates are one.
 
     A group of replicates is in the list if any of them is wanted. `params` and `metrics` are patterns like `train.*`
-    that choose the columns; with `only_changed` metrics that are the same in every run are no columns either. Raises
-    `NotFound` for an experiment that never was, `BadInput` for a bad condition or an unknown name to sort by.
+    that choose the columns; with `only_changed` metrics that are the same in every run are no columns either. With
+    `samples` rehearsals are listed, too. Raises `NotFound` for an experiment that never was, `BadInput` for a bad
+    condition or an unknown name to sort by.
     """
     adopt_quietly(project)
     directions = project.file.metrics
@@ -69,13 +71,14 @@ def runs(
             sort=sort or None,
             descending=descending,
             limit=most,
+            samples=samples,
             directions=directions,
             together=fold,
         )
 
     found = _enough(ask, None if limit is None else limit + 1, fold)
     if not (where or sort or descending is not None):
-        found = _with_live(project, found, experiment, states)
+        found = _with_live(project, found, experiment, states, samples)
     found, groups = _grouped(project, found, limit, fold)
     shown = found if limit is None else found[:limit]
     return RunList(
@@ -157,7 +160,9 @@ def _matching(names: list[str], pattern: str) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, part) for part in patterns)]
 
 
-def _with_live(project: Project, found: list[RunRow], experiment: str, states: Sequence[str]) -> list[RunRow]:
+def _with_live(
+    project: Project, found: list[RunRow], experiment: str, states: Sequence[str], samples: bool
+) -> list[RunRow]:
     """`found` with the runs in progress on this machine before them: the journal gets a run when it has ended."""
     if states and not {"running", "queued"} & set(states):
         return found
@@ -172,6 +177,7 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
     running = [
         _row(run)
         for run in going(project)
+        if samples or not run.sample
         if run.run not in known and experiment in ("", run.experiment) and (not states or run.state in states)
     ]
     resumed = {run.resumes for run in live(project.runs_folder)} - {""}
@@ -181,7 +187,7 @@ def _with_live(project: Project, found: list[RunRow], experiment: str, states: S
 
 def _row(run: LiveRun) -> RunRow:
     row = RunRow(run.run, run.experiment, run.state, run.time, 0.0, run.message, "", {}, {})
-    return row._replace(sweep=run.sweep, trial=run.trial, group=run.group, seed=run.seed)
+    return row._replace(sweep=run.sweep, trial=run.trial, group=run.group, seed=run.seed, sample=run.sample)
 
 
 def _has_record(project: Project, experiment: str) -> bool:

@@ -22,6 +22,7 @@ from axil.git.trees import changed_tree
 from axil.git.worktree import ignored
 from axil.pipeline.graph import Graph, check_git, covering
 from axil.pipeline.load import Params, parse_params
+from axil.pipeline.rehearsal import rehearse
 from axil.runs import isolated, rundir
 from axil.runs.execute import checkpoints_of, params_of
 from axil.runs.rundir import RunDir
@@ -44,6 +45,8 @@ class Options(NamedTuple):
     detached: bool = False
     gpus: int | None = None
     """Accelerators it has for itself; None: the most that one of its stages needs."""
+    sample: int = 0
+    """A rehearsal: its data is cut to so many samples."""
 
 
 class Submitted(NamedTuple):
@@ -107,7 +110,7 @@ def submit(
 
     See `take` for `assignments` and what it raises.
     """
-    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    taken = take(project, targets, assignments=assignments, message=message, sample=options.sample, progress=progress)
     folder = make(project, taken.base, message=message, options=options, host=host)
     return folder, Submitted(folder.id, taken.base.experiment, folder.spec().root, taken.committed, taken.left_out)
 
@@ -118,12 +121,14 @@ def take(
     *,
     assignments: Sequence[str] = (),
     message: str = "",
+    sample: int = 0,
     progress: Progress = SILENT,
 ) -> Taken:
     """Keep the exact code, parameters and data as they are now.
 
     `assignments` count for the runs made from it: the params file of the work tree stays as it is. With `message`
-    everything is committed first. Raises `BadInput` before anything is changed if the pipeline or a parameter is wrong.
+    everything is committed first. With `sample` the planner is that of a rehearsal. Raises `BadInput` before anything
+    is changed if the pipeline or a parameter is wrong.
     """
     changes = parse_assignments(assignments)
     if message:
@@ -131,6 +136,7 @@ def take(
     stamp = begin_stamp(project.git)
     known = pointers(project)
     chosen = planner(project, known, whole=graph(project, known))
+    rehearse(chosen, project.journal, sample)
     edit = parameters.edited(project, changes) if changes else None
     if edit:
         chosen.params = Params(edit.path, parse_params(edit.path, edit.new, project.index))
@@ -240,9 +246,10 @@ def _data(
     return {**absent, **here}
 
 
-def planner_of(project: Project, targets: Sequence[str], force: bool, experiment: str) -> Planner:
+def planner_of(project: Project, targets: Sequence[str], force: bool, experiment: str, sample: int = 0) -> Planner:
     """The planner of a run's own work tree; `experiment` is the branch it was asked for on, HEAD is detached there."""
     whole = graph(project, pointers(project))
     chosen = planner(project, whole=whole, force=forced(whole, targets, force))
     chosen.experiment = experiment or None
+    rehearse(chosen, project.journal, sample)
     return chosen

@@ -179,11 +179,17 @@ def _run(
     if spec.seed is not None:
         environ[SEED] = str(spec.seed)
     inner = open_project(spec.root, environ, project.clock)
-    chosen = planner_of(inner, spec.targets, spec.force, spec.experiment)
+    chosen = planner_of(inner, spec.targets, spec.force, spec.experiment, spec.sample)
     if spec.resumes:
         go_on(chosen, _done_before(project, spec))
     copies = Checkouts(isolated.folder_of(spec.source, isolated.DATA), project.store)
-    outputs = isolated.Isolated(spec.root, inner.index, project.store, copies, chosen.graph, progress)
+    tree = (spec.root, inner.index, project.store, copies, chosen.graph, progress)
+    if spec.sample:
+        from axil.runs.rehearsal import rehearsal
+
+        outputs: isolated.Isolated = rehearsal(folder, spec.sample, *tree, on_event)
+    else:
+        outputs = isolated.Isolated(*tree)
     chosen.given = outputs.given
     handles = handles_of(project, chosen, on_event, progress)
     data = {path: pointer_of(out) for path, out in spec.data.items()}

@@ -44,6 +44,8 @@ class Search(NamedTuple):
     seed: int = 0
     pruner: str = ""
     """Who ends trials early that do clearly worse than others; "" for nobody."""
+    sample: int = 0
+    """Its trials are rehearsals on so many samples."""
 
 
 def begin(
@@ -70,7 +72,7 @@ def begin(
     goal, direction = _goal(project, search.goal)
     _check_search(space, size, sampler, goal, search)
     params.check(project.params.flat, [Assignment(key, None) for key in space], project.params.path)
-    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    taken = take(project, targets, assignments=assignments, message=message, sample=search.sample, progress=progress)
     changed = {name for name, one in taken.planner.graph.stages.items() if reads(one, space)}
     for key in space:
         if not any(reads(taken.planner.graph.stages[name], (key,)) for name in _names(taken)):
@@ -89,6 +91,7 @@ def begin(
         direction=direction,
         seed=search.seed,
         pruner=search.pruner,
+        sample=search.sample,
         gpus=gpus,
         message=message,
     )
@@ -102,11 +105,12 @@ def begin_replicates(
     assignments: Sequence[str] = (),
     message: str = "",
     gpus: int = 0,
+    sample: int = 0,
     progress: Progress = SILENT,
 ) -> Begun:
     """Record a group of runs that differ in nothing but the seed. Raises `BadInput` if no stage depends on it."""
     key, changed = seeded_stages(project, targets)
-    taken = take(project, targets, assignments=assignments, message=message, progress=progress)
+    taken = take(project, targets, assignments=assignments, message=message, sample=sample, progress=progress)
     return _recorded(
         project,
         taken,
@@ -115,6 +119,7 @@ def begin_replicates(
         seed_key=key,
         sampler="seeds",
         trials=len(seeds),
+        sample=sample,
         gpus=gpus,
         message=message,
     )

@@ -59,6 +59,8 @@ class SweepView(NamedTuple):
     """Metric -> mean and interval over the trials that succeeded; of replicates only."""
     pruner: str = ""
     """Who ends trials early, "" for nobody."""
+    sample: int = 0
+    """Its runs are rehearsals on so many samples."""
 
 
 def listed(project: Project) -> tuple[SweepRow, ...]:
@@ -92,6 +94,7 @@ def view(project: Project, name: str = "") -> SweepView:
         measure,
         statistics(succeeded) if sweep.seeds else {},
         sweep.pruner,
+        sweep.sample,
     )
 
 

@@ -146,6 +146,25 @@ def natural(text: str) -> int:
     return value
 
 
+def add_sample(parser: argparse.ArgumentParser) -> None:
+    """`--sample N`: a rehearsal."""
+    parser.add_argument(
+        "--sample",
+        metavar="N",
+        type=samples,
+        default=0,
+        help="a rehearsal: on N samples of all data, in a work tree of its own",
+    )
+
+
+def samples(text: str) -> int:
+    """A number of samples that a record can hold."""
+    value = natural(text)
+    if value >= 1 << 31:
+        raise ValueError(text)
+    return value
+
+
 def count(text: str) -> int:
     """An argument that is a whole number, zero included."""
     value = int(text)

@@ -34,6 +34,8 @@ def render_run(face: Face, view: RunView) -> None:
     face.line(f"{style.state(run.state, word=True)}  {style.bold('run ' + run.id)}{where}")
     if view.replicates is not None:
         face.line(f"  {_place(run, view.replicates)}")
+    if run.sample:
+        face.line(style.dim(f"  a rehearsal on {count(run.sample, 'sample')}"))
     if run.message:
         face.line(f"  {safe(run.message)}")
     facts = [f"started {_moment(run.time)} ({_ago(face.now() - run.time)})"]

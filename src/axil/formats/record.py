@@ -67,6 +67,8 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The log's last lines, for a failed stage."""
     tries: int = 1
     """How many times the command was started; the rest is about the last time."""
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data was cut; 0 for all of it. It is a part of `key`."""
 
 
 class Series(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,6 +158,8 @@ class Run(Record, frozen=True, omit_defaults=True, kw_only=True, tag="run"):
     """Of a later attempt: the id of the run's first one."""
     pruned: int | None = None
     """The step at which its sweep ended it early, for it was clearly worse than others."""
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data was cut; 0 for a run on all of it."""
 
 
 class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
@@ -187,6 +191,8 @@ class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
     """Who judges which trials are ended early, "" if none is."""
     gpus: int = 0
     message: str = ""
+    sample: int = 0
+    """Its runs are rehearsals on so many samples; 0 for all of the data."""
 
 
 class Note(Record, frozen=True, omit_defaults=True, kw_only=True, tag="note"):
@@ -340,6 +346,7 @@ def _check_run(run: Run, source: str) -> None:
     if run.pruned is not None and not 0 <= run.pruned < 1 << 53:
         raise check.refused(source, "pruned", run.pruned, "is not a step")
     check.check_time(source, "ended", run.ended)
+    _check_sample(run.sample, source, "sample")
     for path, oid in run.environment.locks.items():
         check.check_hex(source, f"environment.locks.{path}", oid, _OID)
     _check_outputs(run.data, source, "data")
@@ -356,6 +363,12 @@ def _check_sweep(sweep: Sweep, source: str) -> None:
     check.check_hex(source, "commit", sweep.commit, _GIT_OID)
     check.check_hex(source, "snapshot", sweep.snapshot, _GIT_OID)
     _check_outputs(sweep.data, source, "data")
+    _check_sample(sweep.sample, source, "sample")
+
+
+def _check_sample(sample: int, source: str, at: str) -> None:
+    if not 0 <= sample < 1 << 31:
+        raise check.refused(source, at, sample, "is not a number of samples")
 
 
 def _check_stage(stage: StageRecord, source: str, at: str) -> None:
@@ -366,6 +379,7 @@ def _check_stage(stage: StageRecord, source: str, at: str) -> None:
     check.check_hex(source, f"{at}.key", stage.key, _OID)
     check.check_hex(source, f"{at}.log", stage.log, _OID)
     check.check_ulid(source, f"{at}.source", stage.source, empty=True)
+    _check_sample(stage.sample, source, f"{at}.sample")
     for path, oid in stage.deps.items():
         check.check_hex(source, f"{at}.deps.{path}", oid, _OID)
     for path, oid in stage.start.items():

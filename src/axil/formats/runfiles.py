@@ -75,6 +75,8 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Of a later attempt: stage -> the checkpoint it goes on from."""
     series: str = ""
     """Of a later attempt: oid of what the earlier ones had logged."""
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data is cut."""
 
 
 class Supervised(msgspec.Struct, frozen=True, tag="supervised", tag_field="event"):

@@ -19,7 +19,7 @@ from axil.journal.rows import Experiment, Problem
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run, StageRecord
 
-SCHEMA = 6
+SCHEMA = 7
 MEMORY = ":memory:"
 _TIMEOUT = 60.0
 
@@ -205,8 +205,8 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         known.add(run.id)
         last += 1
         facts = (last, run.id, run.experiment, run.state, run.time, run.ended, run.message, run.author, run.id)
-        marks = (run.group or run.sweep, run.trial, _seed(run), bool(run.group), run.attempt, run.resumes, run.pruned)
-        rows.append((*facts, *marks, bytes.fromhex(run.snapshot)))
+        marks = (run.sample, run.group or run.sweep, run.trial, _seed(run), bool(run.group), run.attempt, run.resumes)
+        rows.append((*facts, *marks, run.pruned, bytes.fromhex(run.snapshot)))
         details.append((last, json.dumps(run.params), json.dumps(run.metrics)))
         params += [(key, last, *_value(value)) for key, value in run.params.items()]
         metrics += [(name, last, value) for name, value in run.metrics.items()]
@@ -215,8 +215,8 @@ def _add_runs(db: sqlite3.Connection, runs: Sequence[Run], last: int) -> None:
         stages += [_stage_row(run.id, pos, stage) for pos, stage in enumerate(run.stages)]
         outputs += _outputs(run)
     db.executemany(
-        "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?), 0,"
-        " ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM retracted WHERE id = ?),"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
     db.executemany("INSERT INTO details VALUES (?, ?, ?)", details)

@@ -164,19 +164,20 @@ class Journal:
         limit: int | None = None,
         retracted: bool = False,
         attempts: bool = False,
+        samples: bool = False,
         directions: Mapping[str, str] | None = None,
         together: bool = False,
     ) -> list[RunRow]:
         """The runs asked for, the newest first unless `sort` names a metric, parameter or built-in.
 
         `where` is a condition (journal/query.py). Without `descending`, a metric's better end comes first: `directions`
-        says which ("max", "min"), "max" where it does not. `attempts`: not only the last one of a resumed run. With
-        `together` replicates are sorted by the mean of their metric. Raises `NotFound` for an unknown experiment and
-        `BadInput` for a wrong condition or an unknown name.
+        says which ("max", "min"), "max" where it does not. `attempts`: not only the last one of a resumed run.
+        `samples`: rehearsals too. With `together` replicates are sorted by the mean of their metric. Raises `NotFound`
+        for an unknown experiment and `BadInput` for a wrong condition or an unknown name.
         """
         chosen = self._identities(experiment) if experiment is not None else None
         asked = reading.Asked(
-            chosen, states, where, sort, descending, limit, retracted, attempts, directions or {}, together
+            chosen, states, where, sort, descending, limit, retracted, attempts, samples, directions or {}, together
         )
         return self._ask(lambda db: reading.runs(db, asked, self._clock()))
 
@@ -256,6 +257,11 @@ class Journal:
             raise Damaged(f"the record of run {run} cannot be read", "git has lost it", "run `git fsck`")
         return found
 
+    def is_rehearsal(self, run: str) -> bool:
+        """Whether the run with that whole id was on a sample of the data."""
+        row = self._run_row(run)
+        return row is not None and row.sample > 0
+
     def attempts(self, run: str) -> list[RunRow]:
         """All attempts of the run that any of them with the whole id `run` belongs to, in their order."""
         return self._ask(lambda db: reading.attempts(db, run))
@@ -268,10 +274,13 @@ class Journal:
         """The newest succeeded stage with that key, whoever ran it on whichever branch."""
         return self._ask(lambda db: reading.cached(db, key)) if key else None
 
-    def last_stage(self, name: str, experiment: str | None = None) -> StageRow | None:
-        """The newest record of the stage that was not skipped: of this experiment, else of its ancestors, else any."""
+    def last_stage(self, name: str, experiment: str | None = None, *, sample: int = 0) -> StageRow | None:
+        """The newest record of the stage that was not skipped: of this experiment, else of its ancestors, else any.
+
+        Only runs on all data count; with a `sample` only rehearsals on so many.
+        """
         line = self._line(experiment) if experiment else []
-        return self._ask(lambda db: reading.last_stage(db, name, line))
+        return self._ask(lambda db: reading.last_stage(db, name, line, sample))
 
     # -- keeping the index -------------------------------------------------------------------------------------------
 

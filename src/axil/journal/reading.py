@@ -50,6 +50,8 @@ class Asked(NamedTuple):
     retracted: bool = False
     attempts: bool = False
     """Earlier attempts of resumed runs too."""
+    samples: bool = False
+    """Rehearsals too."""
     directions: Mapping[str, str] = {}
     """Metric -> "max" or "min": which end is the better one, and so comes first."""
     together: bool = False
@@ -61,6 +63,8 @@ def runs(db: sqlite3.Connection, asked: Asked, now: float) -> list[RunRow]:
     conditions, values = ["NOT r.retracted"] if not asked.retracted else [], list[object]()
     if not asked.attempts:
         conditions.append(f"r.id NOT IN ({_EARLIER})")
+    if not asked.samples:
+        conditions.append("NOT r.sample")
     for column, wanted in (("r.identity", asked.identities), ("r.state", asked.states)):
         if wanted is not None:
             conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
@@ -165,14 +169,14 @@ def renamed(db: sqlite3.Connection) -> dict[str, str]:
 def summaries(db: sqlite3.Connection, metric: str | None, lower: bool) -> dict[str, Summary]:
     """Identity -> what its runs come to: how many, the newest, and the best of `metric` among the succeeded."""
     sql = "SELECT identity, count(*), max(id), state, time FROM runs"
-    sql += f" WHERE NOT retracted AND identity != '' AND id NOT IN ({_EARLIER}) GROUP BY identity"
+    sql += f" WHERE NOT retracted AND NOT sample AND identity != '' AND id NOT IN ({_EARLIER}) GROUP BY identity"
     found = {row[0]: Summary(row[1], row[2], row[3], row[4]) for row in db.execute(sql)}
     if metric is not None:
         # SQLite takes the bare column of a query with one min() or max() from the row that holds it.
         best = "min" if lower else "max"
         sql = (
             f"SELECT r.identity, {best}(m.num), r.id FROM metrics m JOIN runs r ON r.n = m.run WHERE m.name = ?"
-            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted AND NOT r.is_group"
+            " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted AND NOT r.is_group AND NOT r.sample"
             " GROUP BY r.identity"
         )
         for identity, value, run_id in db.execute(sql, (metric,)):
@@ -187,10 +191,11 @@ def _count_replicates(db: sqlite3.Connection, metric: str, lower: bool, found: d
     groups = (
         "SELECT r.identity AS identity, avg(m.num) AS mean, max(r.id) AS last, r.sweep AS sweep FROM runs r"
         " CROSS JOIN metrics m ON m.name = ? AND m.run = r.n WHERE r.sweep != '' AND r.is_group"
-        " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted GROUP BY r.identity, r.sweep"
+        " AND m.num IS NOT NULL AND r.state = 'succeeded' AND NOT r.retracted AND NOT r.sample"
+        " GROUP BY r.identity, r.sweep"
     )
     later = "SELECT 1 FROM runs o WHERE o.identity = g.identity AND o.id > g.last AND o.state = 'succeeded'"
-    sql = f"SELECT identity, mean, last, sweep, NOT EXISTS ({later} AND NOT o.retracted) FROM ({groups}) g"
+    sql = f"SELECT identity, mean, last, sweep, NOT EXISTS ({later} AND NOT o.retracted AND NOT o.sample) FROM ({groups}) g"
     newest = set()
     for identity, mean, run_id, group, is_newest in db.execute(sql, (metric,)):
         summary = found.get(identity)
@@ -210,9 +215,12 @@ def cached(db: sqlite3.Connection, key: str) -> StageRow | None:
     return _stage_row(row) if row else None
 
 
-def last_stage(db: sqlite3.Connection, name: str, identities: Sequence[str]) -> StageRow | None:
-    """The newest record of the stage that was not skipped: of the first identity that has one, else of any run."""
-    test = "s.name = ? AND s.state != 'skipped' AND NOT r.retracted"
+def last_stage(db: sqlite3.Connection, name: str, identities: Sequence[str], sample: int) -> StageRow | None:
+    """The newest record of the stage that was not skipped: of the first identity that has one, else of any run.
+
+    Only runs on all data count, or with a `sample` only rehearsals on so many.
+    """
+    test = f"s.name = ? AND s.state != 'skipped' AND NOT r.retracted AND r.sample = {sample:d}"
     for identity in identities:
         sql = _STAGE.replace("JOIN", "CROSS JOIN", 1).format("runs r", "stages s ON s.run = r.id")
         row = db.execute(f"{sql}{test} AND r.identity = ? ORDER BY r.id DESC LIMIT 1", (name, identity)).fetchone()
@@ -329,4 +337,5 @@ def _stage_row(row: tuple[bytes, str, str, float, str]) -> StageRow:
         read=read("read", []),
         start=read("start", {}),
         checkpoint={path: OutputRow(**out) for path, out in read("checkpoint", {}).items()},
+        sample=read("sample", 0),
     )

@@ -64,6 +64,8 @@ class StageRow(NamedTuple):
     """Path -> oid of the checkpoint it went on from."""
     checkpoint: dict[str, OutputRow] = {}
     """What its checkpoints held when it was cut off."""
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data was cut."""
 
 
 class RunRow(NamedTuple):

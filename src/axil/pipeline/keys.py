@@ -79,6 +79,8 @@ def explain(
 def _causes(old: StageRow, new: StageInputs, via: Mapping[str, str], difference: Difference) -> list[str]:
     """What differs, most telling first."""
     causes = []
+    if old.sample != new.sample:
+        causes.append(f"sample {old.sample or 'all'} → {new.sample or 'all'}")
     if old.cmd != new.cmd:
         causes.append("the command changed")
     if old.cwd != new.cwd:

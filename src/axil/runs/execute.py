@@ -130,6 +130,7 @@ def carry_out(
         frozenset(one.name for one in seedless if not stages.seeded(one, spec.seed_key)),
         spec.source,
         spec.attempt,
+        spec.sample,
     )
     clock, fetch = handles.clock, handles.fetch
     scheduler = Scheduler(planner, plan, folder, names, outputs, jobs, grace, clock, on_event, fetch, spec.starts)

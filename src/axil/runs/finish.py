@@ -89,6 +89,7 @@ def record_of(spec: Spec, **came: Any) -> Run:
         data={path: spec.data[path] for path in spec.edited},
         attempt=spec.attempt,
         resumes=spec.resumes,
+        sample=spec.sample,
         **{"params": spec.params, **came},
     )
 

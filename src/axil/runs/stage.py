@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SEED = "AXIL_SEED"
 """Variable with the seed of a run that is one of several replicates."""
+SAMPLE = "AXIL_SAMPLE"
+"""Variable with the number of samples of a rehearsal; other runs do not have it, even if the user has set it."""
 TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 
@@ -42,6 +44,8 @@ class Names(NamedTuple):
     source: str = ""
     """Of an isolated run: the work tree it was asked for in."""
     attempt: int = 1
+    sample: int = 0
+    """Of a rehearsal: to how many samples its data is cut."""
 
 
 def environment(environ: Mapping[str, str], names: Names, stage: str, attempt: int = 1) -> dict[str, str]:
@@ -49,8 +53,9 @@ def environment(environ: Mapping[str, str], names: Names, stage: str, attempt: i
     if stage in names.seedless:
         environ = {name: value for name, value in environ.items() if name != SEED}
     source = {"AXIL_SOURCE": names.source} if names.source else {}
+    sample = {SAMPLE: str(names.sample)} if names.sample else {}
     return {
-        **environ,
+        **{name: value for name, value in environ.items() if name != SAMPLE},
         "AXIL_RUN_DIR": names.folder,
         "AXIL_RUN": names.run,
         "AXIL_EXPERIMENT": names.experiment,
@@ -58,6 +63,7 @@ def environment(environ: Mapping[str, str], names: Names, stage: str, attempt: i
         "AXIL_ATTEMPT": str(names.attempt - 1 + attempt),
         "AXIL_ROOT": names.root,
         **source,
+        **sample,
         # Without it Python keeps lines back when its output is no terminal, and live output would come in lumps.
         "PYTHONUNBUFFERED": environ.get("PYTHONUNBUFFERED") or "1",
         "PYTHONPATH": python_path(environ),
@@ -225,6 +231,7 @@ def _record(stage: Stage, inputs: StageInputs | None, *, state: StageState, reas
     record = StageRecord(stage.name, state, reason, stage.cmd, stage.cwd)
     if inputs is not None:
         rest |= {"deps": inputs.deps, "params": inputs.params, "code": inputs.code, "env": inputs.env}
+        rest["sample"] = inputs.sample
     return msgspec.structs.replace(record, **rest)
 
 

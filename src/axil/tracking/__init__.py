@@ -11,6 +11,7 @@ from axil.tracking.artifacts import log_figure as log_figure
 from axil.tracking.artifacts import log_image as log_image
 from axil.tracking.artifacts import log_table as log_table
 from axil.tracking.logged import log_params as log_params
+from axil.tracking.samples import sample as sample
 from axil.tracking.steps import track as track
 from axil.tracking.writer import flush as flush
 from axil.tracking.writer import log as log
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     params: Params
 
-__all__ = ["flush", "log", "log_artifact", "log_figure", "log_image", "log_params", "log_table", "params", "track"]
+__all__ = [
+    "flush", "log", "log_artifact", "log_figure", "log_image", "log_params", "log_table", "params", "sample", "track",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

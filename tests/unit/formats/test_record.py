@@ -123,6 +123,13 @@ def test_every_kind_comes_back(record: AnyRecord) -> None:
     assert decode(encode(record), "x") == record
 
 
+def test_a_rehearsal_comes_back_and_other_runs_say_nothing_of_a_sample() -> None:
+    stage = msgspec.structs.replace(RUN.stages[0], sample=10)
+    for record in (msgspec.structs.replace(RUN, sample=10, stages=[stage]), Sweep(id=RUN.id, time=1.0, sample=10)):
+        assert decode(encode(record), "") == record
+    assert b"sample" not in encode(msgspec.structs.replace(RUN, stages=[]))
+
+
 def test_every_kind_is_known() -> None:
     assert {kind_of(record) for record in ALL} == set(KINDS) == record_check.KINDS
 
@@ -189,6 +196,9 @@ STAGE = ("stages", 0)
         (changed(RUN, "artifacts", to={"kind": "tree", "oid": OID, "size": -1}), "artifacts"),
         (changed(RUN, "metrics", "f1", to="high"), "$.metrics"),
         (changed(RUN, "environment", "locks", "uv.lock", to="zz"), "environment.locks.uv.lock"),
+        (changed(RUN, "sample", to=-1), "sample: -1"),
+        (changed(RUN, "sample", to=1 << 31), "sample"),
+        (changed(RUN, *STAGE, "sample", to=-1), "stages[0].sample"),
         (changed(RUN, *STAGE, "name", to=""), "stages[0].name"),
         (changed(RUN, *STAGE, "key", to="g" * 64), "stages[0].key"),
         (changed(RUN, *STAGE, "source", to="x"), "stages[0].source"),

@@ -318,6 +318,22 @@ def test_the_last_record_of_a_stage_is_looked_for_along_the_line_of_descent(
     assert found("train", "child") == own.id
 
 
+def test_rehearsals_are_listed_only_if_asked_for(journal: Journal, make_run: MakeRun) -> None:
+    real = make_run(stages=[stage(key="1" * 64)], metrics={"f1": 0.5})
+    rehearsal = make_run(stages=[stage(key="2" * 64, sample=10)], metrics={"f1": 0.9}, sample=10)
+    journal.append([real, rehearsal])
+    assert [row.id for row in journal.runs()] == [real.id]
+    assert [(row.id, row.sample) for row in journal.runs(samples=True)] == [(rehearsal.id, 10), (real.id, 0)]
+    latest = journal.latest("base")
+    assert latest is not None and latest.id == real.id == journal.find("base").id
+    (summary,) = journal.summaries("f1").values()
+    assert (summary.runs, summary.latest, summary.best, summary.best_run) == (1, real.id, 0.5, real.id)
+    found = {sample: journal.last_stage("train", "base", sample=sample) for sample in (0, 10, 20)}
+    assert {sample: row.run for sample, row in found.items() if row} == {0: real.id, 10: rehearsal.id}
+    assert journal.find(rehearsal.id).sample == 10
+    assert journal.is_rehearsal(rehearsal.id) and not journal.is_rehearsal(real.id)
+
+
 def test_stages_come_in_the_order_of_the_run(journal: Journal, make_run: MakeRun) -> None:
     run = make_run(stages=[stage("b"), stage("a"), stage("c")])
     journal.append([run])

@@ -18,7 +18,7 @@ def _new_modules(code: str) -> set[str]:
 def test_public_names() -> None:
     assert axil.__all__ == [
         "__version__", "flush", "log", "log_artifact", "log_figure", "log_image", "log_params", "log_table", "params",
-        "track",
+        "sample", "track",
     ]  # fmt: skip
     assert all(hasattr(axil, name) for name in axil.__all__)
     assert set(axil.__all__) <= set(dir(axil))

@@ -43,9 +43,10 @@ def render(face: Face, runs: tuple[LiveRun, ...]) -> None:
     ]
     rows: list[list[Cell | str]] = []
     for one in runs:
+        name = short(one.run) + (f" ~{one.sample}" if one.sample else "")
         words = one.state + ("" if one.pid else " (nobody looks after it)")
         row: list[Cell | str] = [
-            short(one.run),
+            name,
             Cell(words, "blue" if one.state == "queued" else "cyan"),
             one.experiment,
         ]

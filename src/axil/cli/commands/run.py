@@ -17,6 +17,7 @@ from axil.cli.options import (
     add_jobs,
     add_json,
     add_message,
+    add_sample,
     add_set,
     add_stages,
     count,
@@ -39,6 +40,7 @@ from axil.runs.events import (
 if TYPE_CHECKING:
     import argparse
 
+    from axil.actions.rehearsal import RehearsalPlan
     from axil.actions.run import RunResult
     from axil.actions.status import StageStatus
     from axil.actions.submit import Submitted
@@ -67,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpus", metavar="N", type=count, help="accelerators it has for itself (default: as its stages say)"
     )
+    add_sample(parser)
     add_json(parser)
 
 
@@ -88,6 +91,12 @@ def _load() -> None:
 def run(args: argparse.Namespace, face: Face) -> int:
     _check(args)
     project = face.project(_load)
+    if args.dry_run and args.sample:
+        from axil.actions.rehearsal import plan_rehearsal
+
+        rehearsed = plan_rehearsal(project, args.sample, args.stages, assignments=args.assignments, force=args.force)
+        face.show(rehearsed, render_rehearsal)
+        return 0
     if args.dry_run:
         from axil.actions.run import plan
 
@@ -97,7 +106,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
     if args.seeds:
         return _replicates(args, face)
-    if args.detach or args.isolated:
+    if args.detach or args.isolated or args.sample:
         return _isolated(args, face)
     view = View(face)
     value = run(
@@ -128,6 +137,7 @@ def _replicates(args: argparse.Namespace, face: Face) -> int:
         assignments=args.assignments,
         message=args.message,
         gpus=args.gpus or 0,
+        sample=args.sample,
         progress=face.progress(),
     )
     jobs = args.jobs if args.jobs > 1 else 0
@@ -138,7 +148,7 @@ def _check(args: argparse.Namespace) -> None:
     """Raises `UsageError` for options that mean nothing together."""
     from axil.errors import UsageError
 
-    if args.keep and not (args.detach or args.isolated):
+    if args.keep and not (args.detach or args.isolated or args.sample):
         raise UsageError(
             "axil run: --keep is about the work tree of an isolated run",
             "without -d or --isolated it runs in yours",
@@ -154,7 +164,7 @@ def _isolated(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.submit import Options, submit
 
     project = face.project()
-    options = Options(args.force, args.jobs, args.keep, args.detach, args.gpus)
+    options = Options(args.force, args.jobs, args.keep, args.detach, args.gpus, args.sample)
     folder, asked = submit(
         project,
         args.stages,
@@ -197,6 +207,14 @@ def render_plan(face: Face, decisions: tuple[StageStatus, ...]) -> None:
     stages(face, decisions)
 
 
+def render_rehearsal(face: Face, value: RehearsalPlan) -> None:
+    """The plan, and what each path of the data would be cut to."""
+    render_plan(face, value.stages)
+    width = max((len(one.path) for one in value.data), default=0)
+    for one in value.data:
+        face.line(f"  {one.path:<{width}}  {face.style.dim(safe(one.words))}")
+
+
 def render(face: Face, value: RunResult) -> None:
     run = value.run
     for lost in value.adopted:
@@ -218,7 +236,8 @@ def summary(face: Face, run: Run) -> None:
     style = face.style
     seconds = fmt.duration(run.ended - run.time)
     metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in list(run.metrics.items())[:6])
-    face.line(f"run {short(run.id)} {style.state(run.state, word=True)} in {seconds}  {metrics}".rstrip())
+    what = f"rehearsal on {run.sample}: run" if run.sample else "run"
+    face.line(f"{what} {short(run.id)} {style.state(run.state, word=True)} in {seconds}  {metrics}".rstrip())
     if run.error:
         face.warn(safe(run.error.splitlines()[-1]))
     for record in run.stages:

@@ -48,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-a", "--all", action="store_true", help="no limit")
     parser.add_argument("--each", action="store_true", help="each replicate on a line of its own")
+    parser.add_argument("--samples", action="store_true", help="rehearsals (axil run --sample) too")
     parser.add_argument(
         "--params", metavar="GLOB", default="", help="show these parameters, as in 'train.*'; commas between several"
     )
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         metrics=args.metrics,
         only_changed=args.only_changed,
         fold=not (args.each or whole or face.json),
+        samples=args.samples,
     )
     if whole:
         face.raw(export(found, markdown=args.md))
@@ -153,7 +155,9 @@ def _best(found: RunList) -> dict[str, float]:
     best = {}
     for name in found.metrics:
         if name in found.directions and len(found.runs) > 1:
-            values = [row.metrics.get(name, math.nan) for row in found.runs if row.state == "succeeded"]
+            values = [
+                row.metrics.get(name, math.nan) for row in found.runs if row.state == "succeeded" and not row.sample
+            ]
             values = [value for value in values if not math.isnan(value)]
             if values:
                 best[name] = (max if found.directions[name] == "max" else min)(values)
@@ -168,17 +172,17 @@ def _row(face: Face, row: RunRow, found: RunList, best: dict[str, float], now: f
 
     symbol, word, color = SYMBOLS.get(row.state, ("?", row.state, ""))
     group = found.groups.get(row.group) if found.folded else None
-    name = short(row.id) + (f" #{row.attempt}" if row.attempt > 1 else "")
+    name = short(row.id) + (f" #{row.attempt}" if row.attempt > 1 else "") + (f" ~{row.sample}" if row.sample else "")
     if group is not None:
-        name = f"{short(group.group)} {seeds(group.succeeded, group.of)}"
-    cells = [Cell(name, "bold"), Cell(symbol if face.style.unicode else word, color)]
+        name = f"{short(group.group)} {seeds(group.succeeded, group.of)}" + (f" ~{row.sample}" if row.sample else "")
+    cells = [Cell(name, "dim" if row.sample else "bold"), Cell(symbol if face.style.unicode else word, color)]
     if not alone:
         cells.append(Cell(row.experiment or "(no branch)", "" if row.experiment else "dim"))
     seconds = now - row.time if row.state == "running" else row.seconds
     cells += [Cell(age(now - row.time), "dim"), Cell(duration(seconds) if seconds else "", "dim")]
     for name in found.metrics:
         value = row.metrics.get(name)
-        is_best = value is not None and best.get(name) == value and row.state == "succeeded"
+        is_best = value is not None and best.get(name) == value and row.state == "succeeded" and not row.sample
         half = group.metrics[name].half if group is not None and name in group.metrics else None
         cells.append(Cell("" if value is None else interval(value, half), "green" if is_best else ""))
     cells += [Cell(number(row.params[key]) if key in row.params else "") for key in found.params]

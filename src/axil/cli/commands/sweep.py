@@ -18,7 +18,7 @@ import os
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
-from axil.cli.options import add_json, add_message, add_set, natural
+from axil.cli.options import add_json, add_message, add_sample, add_set, natural
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--gpus", metavar="N", type=natural, default=0, help="accelerators each trial has for itself")
     add("--retry-failed", action="store_true", help="with resume: run failed and stopped trials again")
     add("-d", "--detach", action="store_true", help="in the background")
+    add_sample(parser)
     add_set(parser)
     add_message(parser, "commit the changed code and parameters with this message first")
     add_json(parser)
@@ -75,6 +76,9 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
     if len(args.words) > 2 or (word == "list" and len(args.words) > 1):
         raise UsageError(f"axil sweep {word}: too many words", " ".join(args.words[1:]), f"axil sweep {word} [ID]")
+    if args.sample:
+        why = "a sweep keeps the sample it was begun with"
+        raise UsageError(f"axil sweep {word}: --sample goes with a new sweep", why, f"axil sweep {word} [ID]")
     name = args.words[1] if len(args.words) > 1 else ""
     if word == "resume":
         return _resume(args, face, name)
@@ -94,7 +98,7 @@ def _start(args: argparse.Namespace, face: Face) -> int:
     begun = begin(
         project,
         args.words,
-        Search(args.sampler, args.trials, args.goal, args.seed, args.pruner or "median" * args.prune),
+        Search(args.sampler, args.trials, args.goal, args.seed, args.pruner or "median" * args.prune, args.sample),
         args.target,
         assignments=args.assignments,
         message=args.message,
@@ -221,6 +225,8 @@ def render_view(face: Face, value: SweepView) -> None:
         *(Column(key, right=True) for key in keys),
         Column("time", right=True, drop=1),
     ]
+    if value.sample:
+        face.note(f"rehearsals on {fmt.count(value.sample, 'sample')}")
     rows = [_trial_cells(one, metrics, keys, value) for one in value.trials]
     table(face, columns, rows)
     for name, one in value.statistics.items() if value.seeds else ():
@@ -228,7 +234,8 @@ def render_view(face: Face, value: SweepView) -> None:
     if value.best is not None and value.goal:
         params = "  ".join(f"{safe(key)} {fmt.number(one)}" for key, one in value.best.params.items())
         face.line(f"best  {style.bold(fmt.number(value.best.value))}  {params}")
-        face.hint(f"keep it: axil fork NAME --from {short(value.best.run)}")
+        if not value.sample:
+            face.hint(f"keep it: axil fork NAME --from {short(value.best.run)}")
     if value.importance:
         words = "  ".join(f"{safe(key)} {share:.0%}" for key, share in value.importance.items())
         face.line(f"importance ({value.measure})  {words}")
