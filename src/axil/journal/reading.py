@@ -195,7 +195,8 @@ def _count_replicates(db: sqlite3.Connection, metric: str, lower: bool, found: d
         " GROUP BY r.identity, r.sweep"
     )
     later = "SELECT 1 FROM runs o WHERE o.identity = g.identity AND o.id > g.last AND o.state = 'succeeded'"
-    sql = f"SELECT identity, mean, last, sweep, NOT EXISTS ({later} AND NOT o.retracted AND NOT o.sample) FROM ({groups}) g"
+    later += " AND NOT o.retracted AND NOT o.sample"
+    sql = f"SELECT identity, mean, last, sweep, NOT EXISTS ({later}) FROM ({groups}) g"
     newest = set()
     for identity, mean, run_id, group, is_newest in db.execute(sql, (metric,)):
         summary = found.get(identity)
