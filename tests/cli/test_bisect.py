@@ -61,7 +61,13 @@ class Trail(Person):
         trail.write({"data/raw/a.txt": "a", "data/raw/b.txt": "b"})
         trail.axil("add", "data/raw")
         modules = {f"{name}.py": "offset = 0.0\n" for name in ("first", "second", "third")}
-        trail.commit({"axil.toml": TOML, "train.py": TRAIN, "params.yaml": PARAMS.format(decay=0), **modules}, "start")
+        files = {
+            "axil.toml": TOML,
+            "train.py": TRAIN,
+            "params.yaml": PARAMS.format(decay=0),
+            ".gitignore": "__pycache__\n",
+        }
+        trail.commit({**files, **modules}, "start")
         return trail
 
     def ran(self) -> int:
