@@ -11,6 +11,7 @@ from axil.actions.replicates import statistics
 from axil.actions.trials import UNDER_WAY, Trial, find, trials
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.statistics import Interval
+from axil.runs.sampling import importance
 
 if TYPE_CHECKING:
     from axil.formats.record import Sweep
@@ -75,7 +76,7 @@ def view(project: Project, name: str = "") -> SweepView:
     sweep = find(project, name, replicates=bool(name))
     known = trials(project, sweep)
     best = _best(sweep, known.values())
-    found, measure = _importance(sweep, known.values())
+    found = importance(sweep, known.values())
     succeeded = [one for one in known.values() if one.number and one.state == "succeeded"]
     return SweepView(
         sweep.id,
@@ -91,7 +92,7 @@ def view(project: Project, name: str = "") -> SweepView:
         tuple(sorted(known.values(), key=lambda one: _place(sweep, one))),
         best,
         found,
-        measure,
+        "PED-ANOVA" if found else "",
         statistics(succeeded) if sweep.seeds else {},
         sweep.pruner,
         sweep.sample,
@@ -136,10 +137,3 @@ def _place(sweep: Sweep, one: Trial) -> tuple[object, ...]:
     if not _good(one) or one.value is None:
         return one.number == 0, True, 0.0, one.number
     return False, False, -one.value if sweep.direction == "max" else one.value, one.number
-
-
-def _importance(sweep: Sweep, known: Iterable[Trial]) -> tuple[dict[str, float], str]:
-    from axil.runs.importance import importance
-
-    good = [(one.params, one.value) for one in known if _good(one) and one.value is not None]
-    return importance(sweep, good)

@@ -37,6 +37,12 @@ def age(seconds: float) -> str:
     return f"{int(seconds // (365 * 86400))} y"
 
 
+def ago(seconds: float) -> str:
+    """`age` as a part of a sentence: `just now`, `5 min ago`."""
+    words = age(max(0.0, seconds))
+    return "just now" if words == "now" else f"{words} ago"
+
+
 def number(value: object, digits: int = 4) -> str:
     """A metric or parameter as text: floats in `digits` significant digits (more before the point), no noise zeros."""
     if isinstance(value, bool) or value is None:

@@ -6,7 +6,7 @@ import time
 
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
-from axil.cli.format import age, count, difference, duration, interval, number, seeds, size
+from axil.cli.format import ago, count, difference, duration, interval, number, seeds, size
 from axil.cli.style import SYMBOLS, safe
 from axil.cli.tables import Cell, Column, sparkline, table
 
@@ -38,7 +38,7 @@ def render_run(face: Face, view: RunView) -> None:
         face.line(style.dim(f"  a rehearsal on {count(run.sample, 'sample')}"))
     if run.message:
         face.line(f"  {safe(run.message)}")
-    facts = [f"started {_moment(run.time)} ({_ago(face.now() - run.time)})"]
+    facts = [f"started {_moment(run.time)} ({ago(face.now() - run.time)})"]
     if run.ended:
         facts.append(f"took {duration(run.ended - run.time)}")
     facts.append(f"by {run.author.partition(' <')[0]}" + (f" on {run.host}" if run.host else ""))
@@ -89,11 +89,6 @@ def _files(kind: str, files: int) -> str:
 
 def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _ago(seconds: float) -> str:
-    words = age(seconds)
-    return "just now" if words == "now" else f"{words} ago"
 
 
 def _section(face: Face, title: str) -> None:
@@ -265,7 +260,7 @@ def _origin(face: Face, view: ExperimentView) -> str:
     if experiment.author:
         words += f", by {experiment.author.partition(' <')[0]}"
     if experiment.created:
-        words += f", {_ago(face.now() - experiment.created)}"
+        words += f", {ago(face.now() - experiment.created)}"
     return words
 
 
@@ -303,7 +298,7 @@ def _run_row(face: Face, what: str, row: RunRow, view: ExperimentView) -> list[C
         Cell(what, "dim"),
         Cell(short(row.id), "bold"),
         Cell(symbol if face.style.unicode else word, color),
-        Cell(_ago(face.now() - row.time), "dim"),
+        Cell(ago(face.now() - row.time), "dim"),
         Cell(metrics),
         Cell(row.message.split("\n", 1)[0]),
     ]
@@ -317,7 +312,7 @@ def _group_row(face: Face, group: Replicates, view: ExperimentView) -> list[Cell
         Cell(seeds(group.succeeded, group.of), "dim"),
         Cell(short(group.group), "bold"),
         Cell(symbol if face.style.unicode else word, color),
-        Cell(_ago(face.now() - group.time), "dim"),
+        Cell(ago(face.now() - group.time), "dim"),
         Cell("  ".join(means), "bold"),
         Cell(group.message.split("\n", 1)[0]),
     ]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from axil.formats.record import Sweep
 
 UNDER_WAY = ("queued", "running")
+FEWEST = 4
+"""Of fewer trials nobody can tell which parameter matters."""
 Curve = Mapping[int, float]
 
 
@@ -58,6 +60,30 @@ def sampler(sweep: Sweep, known: Iterable[Known], curve: Callable[[int], Curve] 
     if sweep.sampler in ("grid", "seeds"):
         return Grid(spaces.of_record(sweep.space))
     return Study(sweep, known, curve)
+
+
+def importance(sweep: Sweep, known: Iterable[Known]) -> dict[str, float]:
+    """Parameter -> how much it decides whether a trial is among the best, the greatest first; together 1.
+
+    By PED-ANOVA (Watanabe, Bansal and Hutter 2023, as in Optuna). Empty if that cannot be told: without Optuna, or of
+    too few trials that succeeded.
+    """
+    import warnings
+
+    from axil.base.structs import msgspec
+
+    good = [one for one in known if one.number and one.state == "succeeded" and one.value is not None]
+    if len(good) < FEWEST or not sweep.space:
+        return {}
+    try:
+        measure = optuna().importance
+    except AxilError:
+        return {}
+    # Whoever proposed the trials, they are only counted here.
+    study = Study(msgspec.structs.replace(sweep, sampler="random"), good, lambda number: {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return study.importance(measure.PedAnovaImportanceEvaluator())
 
 
 class Grid:
@@ -129,6 +155,13 @@ class Study:
             self._study.tell(trial, state=states.PRUNED)
         else:
             self._study.tell(trial, state=states.FAIL)
+
+    def importance(self, evaluator: Any) -> dict[str, float]:
+        """What `evaluator` says of the parameters; {} if the trials do not differ in the goal."""
+        if len({trial.value for trial in self._study.trials}) < 2:
+            return {}
+        found = self._optuna.importance.get_param_importances(self._study, evaluator=evaluator)
+        return {key: float(share) for key, share in found.items()}
 
     def _remember(self, one: Known, curve: Curve) -> None:
         if any(key not in one.params or not self._space[key].holds(one.params[key]) for key in self._space):

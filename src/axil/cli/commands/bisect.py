@@ -112,7 +112,7 @@ def render(face: Face, value: Bisection) -> None:
     face.line()
     if len(value.candidates) == 1:
         by = new.author.partition(" <")[0]
-        who = f" ({safe(by)}, {fmt.age(max(0.0, face.now() - new.time))} ago)" if by else ""
+        who = f" ({safe(by)}, {fmt.ago(face.now() - new.time)})" if by else ""
         face.line(f"{face.style.bold(moved)} with {new.kind} {safe(new.name)}  {safe(new.title)}{who}".rstrip())
     else:
         face.line(f"{face.style.bold(moved)} with one of these, of which only the last can be measured:")
