@@ -71,3 +71,16 @@ def test_what_is_wrong_is_said_before_anything_happens(lab):
     assert "there is no parameter" in lab.axil("sweep", "rl=1,2", code=None).err
     assert "no end" in lab.axil("sweep", "lr=log(0.1,1)", "--sampler", "grid", code=None).err
     assert lab.axil("sweep", "list", "--json").json == []
+
+
+@pytest.mark.parametrize("options", [(), ("--jobs", "1", "--time-limit", "1h", "--retry-failed")])
+def test_a_sweep_in_the_background(lab, options):
+    lab.let()
+    sweep = lab.axil("sweep", "lr=0.1,0.2", "-d", *options).out.strip()
+    view = until(lambda: _finished(lab, sweep), "the sweep ends")
+    assert [one["state"] for one in view["trials"]] == ["succeeded"] * 3
+
+
+def _finished(lab, sweep):
+    view = lab.axil("sweep", "show", sweep, "--json").json
+    return view if view["state"] == "finished" else None

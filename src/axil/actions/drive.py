@@ -92,7 +92,9 @@ def drive(project: Project, sweep: Sweep, how: How, on_trial: OnTrial = lambda e
 
 def drive_detached(project: Project, sweep: Sweep, how: How) -> int:
     """Have a new process drive the sweep, which outlives this one; its pid."""
-    words = ["sweep", "resume", sweep.id, "--jobs", str(how.jobs)]
+    words = ["sweep", "resume", sweep.id]
+    if how.jobs:
+        words += ["--jobs", str(how.jobs)]
     if how.time_limit:
         words += ["--time-limit", f"{how.time_limit:g}"]
     if how.retry_failed:
