@@ -351,7 +351,7 @@ def both(small, *commands):
         subprocess.Popen([*AXIL, *words], cwd=small.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for words in commands
     ]
-    answers = [process.communicate() for process in processes]
+    answers = [process.communicate(timeout=120) for process in processes]
     return [(process.returncode, err) for process, (_, err) in zip(processes, answers, strict=True)]
 
 

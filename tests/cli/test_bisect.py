@@ -389,7 +389,7 @@ def test_stopped_it_leaves_nothing_and_goes_on(trail):
     going = trail.begin("bisect", "main~4", "main")
     until((home / "began").exists, "the first run begins")
     going.send_signal(signal.SIGINT)
-    out, err = going.communicate()
+    out, err = going.communicate(timeout=120)
     assert going.returncode == 130, (out, err)
     assert "the same command goes on" in err
     trail.clean()
@@ -406,7 +406,7 @@ def test_stopped_while_it_looks_for_the_cause(trail):
     going = trail.begin("bisect", "main~1", "main", "--json")
     until((trail.lab / "began").exists, "the first mixture begins")
     going.send_signal(signal.SIGINT)
-    found = Said(0, *going.communicate()).json
+    found = Said(0, *going.communicate(timeout=120)).json
     assert going.returncode == 130
     assert (found["state"], found["candidates"][0]["title"], found["cause"]["kind"]) == ("stopped", "worse", "unknown")
     assert [one["name"] for one in found["cause"]["parts"]] == ["first.py", "second.py"]
@@ -423,7 +423,7 @@ def test_killed_it_goes_on_too(trail):
     going = trail.begin("bisect", "main~3", "main")
     until((home / "began").exists, "the first run begins")
     going.send_signal(signal.SIGKILL)
-    going.communicate()
+    going.communicate(timeout=120)
     (home / "wait").unlink()
     assert trail.bisect("main~3", "main")["candidates"][0]["title"] == "worse"
     assert [row["state"] for row in trail.axil("runs", "--json").json["runs"]].count("lost") == 1

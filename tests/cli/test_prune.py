@@ -85,7 +85,7 @@ def test_a_driver_that_was_killed_is_followed_by_one_that_decides_the_same(endle
     driver = lab.begin("sweep", "--prune", SPACE, "--jobs", "2")
     until(lambda: list(lab.gates.glob("*.bad")) and len(lab.live()) == 1, "only the bad trial is left")
     driver.send_signal(signal.SIGKILL)
-    driver.communicate()
+    driver.communicate(timeout=120)
     (bad,) = lab.live()
     lab.let("bad")
     lab.axil("sweep", "resume")
@@ -100,7 +100,7 @@ def test_a_decision_outlives_whoever_made_it(endless, killed):
     driver = lab.begin("sweep", "--prune", SPACE, "--jobs", "2")
     until(lambda: list(lab.gates.glob("*.bad")) and len(lab.live()) == 1, "only the bad trial is left")
     driver.send_signal(signal.SIGKILL)
-    driver.communicate()
+    driver.communicate(timeout=120)
     (bad,) = lab.live()
     with (lab.runs / bad / "state.jsonl").open("a") as file:
         file.write(json.dumps({"event": "pruned", "step": 3}) + "\n")

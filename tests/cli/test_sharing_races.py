@@ -122,7 +122,7 @@ def test_a_killed_push_is_finished_by_the_same_push_again(place, moment):
     process = ann.begin("push")
     time.sleep(moment)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=120)
     before = place.packs() if place.store.exists() else {}
     ann.axil("push")
     sent = sum(size for name, size in place.packs().items() if name not in before)
@@ -146,7 +146,7 @@ def test_a_killed_pull_is_finished_by_the_same_pull_again(place):
         process = bob.begin("pull")
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=120)
     # What git was doing at that moment may have left its lock.
     (bob.path / ".git/index.lock").unlink(missing_ok=True)
     bob.axil("pull")

@@ -18,7 +18,7 @@ def test_a_killed_driver_loses_no_trial_and_repeats_none(lab):
     driver = lab.begin("sweep", "lr=0.1,0.2,0.3", "--jobs", "2")
     until(lambda: len(list(lab.gates.glob("*.began"))) == 2, "two trials begin")
     driver.send_signal(signal.SIGKILL)
-    driver.communicate()
+    driver.communicate(timeout=120)
     assert list(lab.live().values()) == ["running", "running"]
     lab.let()
     lab.axil("sweep", "resume")
@@ -58,7 +58,7 @@ def test_replicates_are_one_line_from_the_first_moment_and_say_if_one_failed(lab
     (line,) = lab.axil("runs").out.splitlines()[1:]
     assert "0 of 3 seeds" in line
     lab.let()
-    driver.communicate()
+    driver.communicate(timeout=120)
     (line,) = lab.axil("runs").out.splitlines()[1:]
     assert "2 of 3 seeds" in line and "0.5 ± 3.2" in line
     assert "0.5 ± 3.2 (2 of 3 seeds)" in lab.axil("tree").out

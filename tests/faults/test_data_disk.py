@@ -170,7 +170,7 @@ def test_several_processes_at_once_leave_a_true_index(tmp_path: Path) -> None:
         for seed in (1, 2, 3)
     ]
     for child in children:
-        _, words = child.communicate()
+        _, words = child.communicate(timeout=120)
         # Files that another process is writing just now may be refused; nothing else may happen.
         assert child.returncode == 0 or b"Unsettled" in words, words.decode()
     index, store = opened(tmp_path)

@@ -192,7 +192,7 @@ def test_processes_that_add_and_merge_at_once(tmp_path: Path) -> None:
         for oid in {oid for oids in present for oid in oids}:
             assert reader.read(oid)
         reader.packs.refresh()
-    assert [process.communicate()[0] for process in crew] == [b"done\n"] * 3
+    assert [process.communicate(timeout=120)[0] for process in crew] == [b"done\n"] * 3
     store = Store(root)
     report = verify(store)
     assert (report.faults, report.missing, report.abandoned) == ((), (), ())
@@ -219,7 +219,7 @@ def test_collecting_while_others_add_takes_nothing_they_rely_on(tmp_path: Path) 
         # A grace that ends at once would be wrong by contract; objects used in the last half second are safe.
         execute(store, plan(store, set(), now=time.time(), grace=0.5, waste=0), time.time())
         rounds += 1
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=120)
     assert out == b"done\n", err.decode()
     assert rounds
     assert verify(store).faults == ()
