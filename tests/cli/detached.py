@@ -94,8 +94,22 @@ class Lab(Person):
         return self.axil("run", "-d", *words).out.strip()
 
     def began(self, run: str) -> None:
-        """Waits until the run's train stage has reached its gate."""
-        until((self.gates / f"{run}.began").exists, f"run {run} begins")
+        """Waits until the run's train stage has reached its gate; says what became of the run if it never does."""
+        gate = self.gates / f"{run}.began"
+        try:
+            until(lambda: gate.exists() or run not in self.going())
+            assert gate.exists()
+        except AssertionError:
+            shown = [self.axil(*words, code=None) for words in (["ps"], ["show", run], ["logs", run])]
+            raise AssertionError(f"run {run} never began: {self.events(run)}\n{shown}\n{self.told()}") from None
+
+    def going(self) -> list[str]:
+        """The runs that have a folder."""
+        return [path.name for path in self.runs.iterdir() if path.is_dir()]
+
+    def told(self) -> str:
+        """What the supervisors wrote to their own logs."""
+        return "\n".join(path.read_text() for path in self.runs.rglob("supervisor.log"))
 
     def let(self, *runs: str) -> None:
         """Opens the gate of `runs` (without any: of all)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Container, Iterable, Iterator
 
 from axil.base.hashing import Oid
@@ -20,6 +21,8 @@ from axil.store import Store
 
 _MAKING, _LOCK = ".new", ".lock"
 _PATIENCE = 24 * 3600.0
+_POLL = 0.02
+"""Seconds between two looks whether another run has made a copy that is wanted here too."""
 
 
 class Checkouts:
@@ -37,20 +40,30 @@ class Checkouts:
         Raises `NotFound` or `Damaged` if the store does not have all of it.
         """
         path = os.path.join(self._folder, pointer.oid.hex() + ("x" if pointer.executable else ""))
-        if path in self._used:
-            return path
         os.makedirs(self._folder, exist_ok=True)
-        while True:
-            if not os.path.lexists(path):
-                with _lock(path):
-                    if not os.path.lexists(path):
-                        self._make(pointer, path, progress)
-            # Held until the run is over, so that nobody takes the copy away.
-            lock = _lock(path, shared=True)
-            lock.acquire()
+        while path not in self._used:
             if os.path.lexists(path):
-                self._used[path] = lock
-                return path
+                self._use(path)
+                continue
+            maker = _lock(path)
+            # Never waited for: whoever makes the copy goes on to use it, which may take days.
+            if not maker.try_acquire():
+                time.sleep(_POLL)
+                continue
+            try:
+                if not os.path.lexists(path):
+                    self._make(pointer, path, progress)
+            finally:
+                maker.release()
+        return path
+
+    def _use(self, path: str) -> None:
+        """Lock the copy until the run is over, so that nobody takes it away; it may be gone already."""
+        lock = _lock(path, shared=True)
+        lock.acquire()
+        if os.path.lexists(path):
+            self._used[path] = lock
+        else:
             lock.release()
 
     def release(self) -> None:
