@@ -25,7 +25,20 @@ from axil.store import TEMPORARY_PREFIX, Store
 from axil.store.hashing import LARGE
 from axil.store.verify import verify
 
-OS_CALLS = ["write", "rename", "replace", "fsync", "link", "symlink", "unlink", "mkdir", "makedirs", "rmdir", "utime"]
+OS_CALLS = [
+    "write",
+    "sendfile",
+    "rename",
+    "replace",
+    "fsync",
+    "link",
+    "symlink",
+    "unlink",
+    "mkdir",
+    "makedirs",
+    "rmdir",
+    "utime",
+]
 INDEX_CALLS = ["write", "set_tracked", "remember"]
 DIED = 77
 Files = dict[str, tuple[bytes, bool] | str | None]

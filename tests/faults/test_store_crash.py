@@ -34,7 +34,20 @@ from axil.store.collect import execute, plan
 from axil.store.trash import empty_trash, restore
 from axil.formats.tree import Entry
 """
-CHANGING = ["write", "rename", "replace", "fsync", "link", "unlink", "mkdir", "makedirs", "rmdir", "utime", "fchmod"]
+CHANGING = [
+    "write",
+    "sendfile",
+    "rename",
+    "replace",
+    "fsync",
+    "link",
+    "unlink",
+    "mkdir",
+    "makedirs",
+    "rmdir",
+    "utime",
+    "fchmod",
+]
 DIED = 77
 
 

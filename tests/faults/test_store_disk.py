@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,15 @@ def files(folder: Path, count: int, size: int) -> list[str]:
     return [str(folder / f"{number}") for number in range(count)]
 
 
+def no_bytes(code: int) -> Callable[..., int]:
+    """A call that refuses."""
+
+    def call(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return call
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "makedirs"])
 def test_a_disk_that_fills_up_at_any_call(
@@ -62,6 +71,8 @@ def test_a_disk_that_fills_up_at_any_call(
 
         with monkeypatch.context() as patch:
             patch.setattr(os, call, full)
+            if call == "write":  # The other way in which bytes get to the disk.
+                patch.setattr(os, "sendfile", no_bytes(code))
             try:
                 with store.batch() as batch:
                     batch.put_files(source)

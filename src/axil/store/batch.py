@@ -14,7 +14,7 @@ from axil.base.light import TYPE_CHECKING, Any
 from axil.base.progress import SILENT, Progress
 from axil.formats import pack as fmt
 from axil.formats.tree import Columns, Entry, split, split_columns
-from axil.store.faults import DiskFull, ReadOnly, refusal
+from axil.store.faults import DiskFull, ReadOnly
 from axil.store.files import copy_in, write_in
 from axil.store.hashing import FORK_FROM, LARGE, Names, Read, Saved, count, one_by_one, read_all, whole_paths
 from axil.store.merge import merge_small
@@ -212,10 +212,6 @@ class Batch:
     def _hand_over(self) -> object:
         """In a worker: everything it wrote, for `_adopt`."""
         self._close_writer()
-        try:
-            self._staged.settle()
-        except OSError as error:
-            raise refusal(error, self._store.root) from None
         return self._staged.packs, self._staged.files
 
     def _adopt(self, staged: Any) -> None:
@@ -253,13 +249,12 @@ class Batch:
             if taken:
                 return taken
             os.lseek(fd, 0, os.SEEK_SET)
-        oid, size, syncs = copy_in(fd, path, reflink=self._store.link in ("auto", "reflink"))
+        oid, size = copy_in(fd, path, reflink=self._store.link in ("auto", "reflink"))
         # A file that shrank while it was read may belong into a pack: it is going to be read again.
         if size != before.st_size or self._has_large(oid):
             os.unlink(path)
         else:
             self._stage_large(oid, path)
-            self._staged.syncs += syncs
         return oid, before
 
     def _stage_large(self, oid: Oid, path: str) -> None:

@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from axil.base.atomic import sync_folder, write_all
 from axil.base.clock import Clock
 from axil.base.hashing import Oid
+from axil.store.copying import copy_hashed
 from axil.store.faults import refusal
 from axil.store.hashing import hash_fd, same_content
-from axil.store.parallel import Task
-from axil.store.syncing import SyncAhead
 
 FIXED_MTIME_NS = 1_000_000_000 * 1_000_000_000
 """The modification time of every stored file (2001-09-09): an edit through a hard link changes it, and is noticed."""
 
 _FICLONE = 0x40049409
 _FRESH = 600.0
-_WRITE_AHEAD = 32 << 20
 
 
 class LargeFiles:
@@ -123,8 +121,8 @@ def seal(fd: int) -> None:
     os.utime(fd, ns=(FIXED_MTIME_NS, FIXED_MTIME_NS))
 
 
-def copy_in(source: int, path: str, *, reflink: bool) -> tuple[Oid, int, list[Task]]:
-    """Stores what is left in `source` as the new file `path`, sealed but not synced; oid, length and `SyncAhead.syncs`.
+def copy_in(source: int, path: str, *, reflink: bool) -> tuple[Oid, int]:
+    """Stores what is left in `source` as the new file `path`, sealed but not synced; its oid and length.
 
     With `reflink` the blocks are shared first and the clone is hashed, so later writes to the source do not matter.
     """
@@ -132,13 +130,10 @@ def copy_in(source: int, path: str, *, reflink: bool) -> tuple[Oid, int, list[Ta
         if reflink and clone(source, target):
             os.lseek(target, 0, os.SEEK_SET)
             oid, size = hash_fd(target)
-            syncs = []
         else:
-            ahead = SyncAhead(target, _WRITE_AHEAD)
-            oid, size = hash_fd(source, write=target, path=path, wrote=ahead.wrote)
-            syncs = ahead.syncs
+            oid, size = copy_hashed(source, target, path)
         seal(target)
-    return oid, size, syncs
+    return oid, size
 
 
 def write_in(data: bytes, path: str) -> None:

@@ -15,7 +15,6 @@ from axil.base.light import Any, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.formats.tree import EXEC, FILE
 from axil.store import parallel
-from axil.store.faults import refusal
 
 LARGE = 128 << 10
 """Blobs of at least this many bytes are files of their own; smaller ones go into packs."""
@@ -117,18 +116,14 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     )
 
 
-def hash_fd(
-    fd: int, *, write: int = -1, path: str = "", wrote: Callable[[int], object] | None = None
-) -> tuple[Oid, int]:
-    """Oid and length of what is left in `fd`, in one pass; also written to the descriptor `write` if given.
+def hash_fd(fd: int) -> tuple[Oid, int]:
+    """Oid and length of what is left in `fd`, in one pass.
 
-    Hashing runs on its own threads beside reading, on one beside writing, which takes longer; in forked workers, where
-    each has one core, on none.
-    `path` names the written file in the error if the disk is full; `wrote` gets the length of each block written.
+    Hashing runs on its own threads beside reading; in forked workers, where each has one core, on none.
     """
-    if write < 0 and (found := hash_mapped(fd)) is not None:
+    if (found := hash_mapped(fd)) is not None:
         return found
-    hasher = blake3(max_threads=1 if parallel.in_worker or write >= 0 else threads())
+    hasher = blake3(max_threads=threads())
     size = 0
     block = _BLOCK_ALONE if parallel.in_worker else _BLOCK
     spare, ready = bytearray(block), bytearray(block)
@@ -144,10 +139,6 @@ def hash_fd(
                 pending = None
             else:
                 pending = parallel.Task(hasher.update, view)
-            if write >= 0:
-                _write_all(write, view, path)
-                if wrote:
-                    wrote(count)
             ready, spare = spare, ready
     finally:
         if pending:
@@ -198,14 +189,6 @@ def _mapped_digest(fd: int, size: int) -> bytes:
         with mmap(fd, min(_WINDOW, size - start), access=ACCESS_READ, offset=start) as window:
             hasher.update(window)
     return hasher.digest()
-
-
-def _write_all(fd: int, view: memoryview, path: str) -> None:
-    try:
-        while view:
-            view = view[os.write(fd, view) :]
-    except OSError as error:
-        raise refusal(error, path) from None
 
 
 def _hash_large(fd: int, before: os.stat_result, _: str) -> tuple[Oid, os.stat_result]:

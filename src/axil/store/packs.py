@@ -14,8 +14,8 @@ from axil.base.light import TYPE_CHECKING
 from axil.errors import Damaged
 from axil.formats import pack as fmt
 from axil.formats.pack import Location, Table
+from axil.store.ahead import WriteAhead
 from axil.store.faults import refusal
-from axil.store.syncing import SyncAhead
 
 if TYPE_CHECKING:
     from zstandard import ZstdDecompressor
@@ -24,7 +24,6 @@ SUFFIX = ".pack"
 
 _MAP_FROM = 64 << 10
 _FLUSH = 1 << 20
-_WRITE_AHEAD = 8 << 20
 # Searching the packs for one oid takes as long as making a set of about this many.
 _SEARCH = 16
 # File systems stamp a folder's change with a clock of a few milliseconds: a listing that young proves nothing.
@@ -221,9 +220,9 @@ def _allow_many_files() -> None:
 
 
 class PackWriter:
-    """A pack being written under a temporary name in `folder`; `syncs` are to be waited for, as in `SyncAhead`."""
+    """A pack being written under a temporary name in `folder`."""
 
-    __slots__ = ("_ahead", "_buffer", "_fd", "_hasher", "_offset", "path", "rows", "syncs")
+    __slots__ = ("_ahead", "_buffer", "_fd", "_hasher", "_offset", "path", "rows")
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}.part")
@@ -235,8 +234,7 @@ class PackWriter:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         except OSError as error:
             raise refusal(error, self.path) from None
-        self._ahead = SyncAhead(self._fd, _WRITE_AHEAD)
-        self.syncs = self._ahead.syncs
+        self._ahead = WriteAhead(self._fd)
 
     @property
     def full(self) -> bool:

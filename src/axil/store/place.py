@@ -15,6 +15,7 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import Progress
 from axil.errors import AxilError
 from axil.store import TEMPORARY_PREFIX, faults, parallel
+from axil.store.copying import copy_hashed
 from axil.store.files import clone, untouched
 from axil.store.hashing import hash_fd
 
@@ -236,7 +237,7 @@ class _Placer:
                 'set store.link to "auto" or "copy"',
             )
         else:
-            found, _ = hash_fd(source, write=target, path=path)
+            found, _ = copy_hashed(source, target, path)
         if found != oid:
             raise faults.damaged(oid, self._store.files.path(oid), "its bytes do not match its name")
 

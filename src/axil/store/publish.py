@@ -18,43 +18,35 @@ _SYNC_ALL_FROM = 16
 class Staged:
     """What a batch has written so far under temporary names; nothing of it is surely on the disk yet."""
 
-    __slots__ = ("_ahead", "files", "packs", "syncs")
+    __slots__ = ("_ahead", "files", "packs")
 
     def __init__(self) -> None:
         self.packs: list[tuple[str, str]] = []
         """(temporary path, final name), in the order written: children before their trees."""
         self.files: list[tuple[Oid, str]] = []
-        self.syncs: list[Task] = []
-        """What is being synced in the background."""
-        self._ahead: set[str] = set()
+        self._ahead: dict[str, Task] = {}
 
     def finish(self, writer: PackWriter) -> None:
         """Takes over a pack that is complete."""
         self.packs.append(writer.finish())
-        self.syncs += writer.syncs
-
-    def settle(self) -> None:
-        """Waits for what is being synced in the background. Raises `OSError` if the disk refused."""
-        while self.syncs:
-            self.syncs.pop().wait()
 
     def sync_ahead(self, packs: Sequence[tuple[str, str]]) -> None:
         """Takes over packs from a worker, and syncs them in the background while the caller goes on."""
         self.packs += packs
-        self._ahead.update(path for path, _ in packs)
-        self.syncs += [Task(_sync_file, path) for path, _ in packs]
+        self._ahead.update((path, Task(_sync_file, path)) for path, _ in packs)
 
     def sync_packs(self) -> None:
-        """Makes the contents of all packs durable that are not being synced already. Raises `OSError`."""
+        """Makes the contents of all packs durable. Raises `OSError`."""
         for path, _ in self.packs:
-            if path not in self._ahead:
+            if path in self._ahead:
+                self._ahead[path].wait()
+            else:
                 _sync_file(path)
 
 
 def publish(root: str, staged: Staged) -> None:
     """Puts staged objects in their places. Raises `AxilError` if the disk refuses."""
     try:
-        staged.settle()
         if staged.files:
             sync_files([path for _, path in staged.files], root)
             _publish_files(os.path.join(root, "files"), staged.files)

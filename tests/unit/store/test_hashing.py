@@ -35,18 +35,6 @@ def test_a_forked_process_does_not_wait_for_threads_it_does_not_have(tmp_path: P
     assert found == answer.oid == hash_bytes(data)
 
 
-def test_copy_while_hashing(tmp_path: Path) -> None:
-    for size in (0, 1, 4 << 20, (9 << 20) + 5):
-        data = os.urandom(size)
-        (tmp_path / "in").write_bytes(data)
-        source = os.open(tmp_path / "in", os.O_RDONLY)
-        target = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        assert hash_fd(source, write=target, path="out") == (hash_bytes(data), size)
-        os.close(source)
-        os.close(target)
-        assert (tmp_path / "out").read_bytes() == data
-
-
 @pytest.mark.parametrize("size", [1, 4096, (64 << 20) - 1, 64 << 20, (64 << 20) + 4097])
 def test_a_mapped_file(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("axil.store.parallel.cores", lambda: 2)
