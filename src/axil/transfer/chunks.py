@@ -6,7 +6,10 @@ The cuts are those of cutting the whole at once; chunks and the blob are hashed 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import cycle
 
 from blake3 import blake3
 
@@ -15,12 +18,13 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError, Damaged
 from axil.formats.sharing import Chunking
 from axil.store.faults import damaged
-from axil.store.parallel import Task
 
 if TYPE_CHECKING:
     from pyfastcdc import FastCDC
 
 WINDOW = 2 << 20
+_AHEAD = 4
+"""So many windows are in memory beside the one that is being read."""
 _NAME = "fastcdc-2020"
 
 
@@ -55,43 +59,37 @@ def stream(fd: int, blob: Oid, path: str, chunking: Chunking, window: int = WIND
     What was handed out until then is what it says; only that it makes `blob` is known no earlier than at the end.
     """
     whole = blake3()
-    hashed: list[Chunk] = []
 
-    def hash_all(pieces: list[memoryview]) -> None:
+    def hashed(pieces: list[memoryview]) -> list[Chunk]:
+        chunks = [Chunk(hash_bytes(data), data) for data in pieces]
         for data in pieces:
-            hashed.append(Chunk(hash_bytes(data), data))
             whole.update(data)
+        return chunks
 
-    # One window is hashed on another thread while the next is read and cut.
-    task: Task | None = None
-    try:
+    # Windows are hashed on another thread while the next ones are read and cut.
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[list[Chunk]]] = deque()
         for pieces in _windows(fd, chunking, window):
-            if task:
-                task.wait()
-            ready, hashed = hashed, []
-            task = Task(hash_all, pieces)
-            yield from ready
-        if task:
-            task.wait()
-            yield from hashed
-    finally:
-        if task:
-            task.wait()
+            waiting.append(pool.submit(hashed, pieces))
+            if len(waiting) == _AHEAD:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
     if whole.digest() != blob:
         raise damaged(blob, path, "its bytes do not match its name")
 
 
 def _windows(fd: int, chunking: Chunking, window: int) -> Iterator[list[memoryview]]:
-    """The pieces that the file open as `fd` is cut into, some at a time; they are valid until the next but one."""
+    """The pieces that the file open as `fd` is cut into, some at a time; they are valid for `_AHEAD` times."""
     cut = cutter(chunking).cut_buf
     # A chunk is sure only if bytes follow it, so what may be left over is as long as the longest chunk.
     room = max(window, 2 * chunking.max) + chunking.max
-    buffer, spare = bytearray(room), bytearray(room)
+    buffers = cycle([bytearray(room) for _ in range(_AHEAD + 1)])
     rest, ended = memoryview(b""), False
     while not ended:
         left = len(rest)
-        spare[:left] = rest
-        buffer, spare = spare, buffer
+        buffer = next(buffers)
+        buffer[:left] = rest
         count = _fill(fd, memoryview(buffer)[left:])
         ended = count < room - left
         view = memoryview(buffer)[: left + count]

@@ -13,7 +13,7 @@ from axil.formats.index import MAX_ENTRIES, PackInfo, Place
 from axil.formats.pack import BLOB
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
-from axil.transfer.packer import Builder, finished
+from axil.transfer.packer import Builder
 from axil.transfer.ranges import read_all, spans
 
 Alive = Callable[[], None]
@@ -53,9 +53,9 @@ def copy(
 
 def _put(catalog: Catalog, builder: Builder, places: dict[Oid, Place], alive: Alive) -> PackInfo:
     """Put a pack on the remote, and note in `places` what lies where."""
-    done = finished(builder.data, builder.finish())
+    data, done = builder.finish()
     alive()
-    catalog.remote.put(keys.pack_key(done.id), builder.data)
+    catalog.remote.put(keys.pack_key(done.id), data)
     table = done.table()
     places.update((oid, Place(done.id, *row)) for oid, row in zip(table.oids(), table.locations(), strict=True))
     return PackInfo(done.id, done.size)

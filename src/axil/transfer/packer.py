@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from mmap import mmap
 
 from blake3 import blake3
 
@@ -21,6 +22,9 @@ from axil.store.squeeze import Squeezer
 
 TARGET = 32 << 20
 """Writers start a new pack at this size."""
+
+_SLACK = 2 << 20
+"""Bytes by which the last entry and the table of a full pack may exceed that, mostly."""
 
 _SAMPLE = 8 << 10
 _SAMPLE_FROM = 4 * _SAMPLE
@@ -49,46 +53,58 @@ class Finished(NamedTuple):
         return fmt.Table(self.tail, 0, count, start, self.id.hex())
 
 
-Made = tuple[bytes | bytearray | memoryview, Finished]
+Made = tuple[bytes | memoryview, Finished]
 """A complete pack, and what there is to know of it."""
 
 
 class Builder:
-    """One pack being built in memory."""
+    """One pack being built in memory, which `memory` gives: used memory is best, new one costs as much as a copy."""
 
-    __slots__ = ("_limits", "data", "raw", "rows")
+    __slots__ = ("_buffer", "_limits", "_memory", "_used", "raw", "rows")
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008
-        self.data = bytearray(fmt.header(os.urandom(fmt.NONCE_SIZE)))
+    def __init__(self, limits: Limits = Limits(), memory: Callable[[int], bytearray | mmap] = bytearray) -> None:  # noqa: B008
         self.rows: dict[Oid, bytes] = {}
         self.raw = 0
-        self._limits = limits
+        self._limits, self._memory = limits, memory
+        self._buffer = memoryview(b"")
+        self._used = 0
+
+    @property
+    def data(self) -> memoryview:
+        """The pack as far as it was built."""
+        return self._buffer[: self._used]
 
     @property
     def full(self) -> bool:
         """Whether it is time for the next pack."""
-        return len(self.data) >= self._limits.size or len(self.rows) >= self._limits.entries
+        return self._used >= self._limits.size or len(self.rows) >= self._limits.entries
 
     def add(self, oid: Oid, stored: bytes | memoryview, raw: int, kind: int, codec: int) -> None:
         """Append an entry, unless it is in it already."""
+        if not self.rows:
+            self._append(fmt.header(os.urandom(fmt.NONCE_SIZE)))
         if oid not in self.rows:
-            self.rows[oid] = fmt.row(len(self.data), len(stored), raw, fmt.flags(kind, codec))
-            self.data += stored
+            self.rows[oid] = fmt.row(self._used, len(stored), raw, fmt.flags(kind, codec))
+            self._append(stored)
             self.raw += raw
 
-    def finish(self) -> bytes:
-        """Complete `data`; the table that is now at its end."""
+    def finish(self) -> Made:
+        """The complete pack, named by its hash; takes time and lets other threads run."""
         tail = fmt.tail(self.rows)
-        self.data += tail
-        return tail
+        self._append(tail)
+        return self.data, Finished(hash_bytes(self.data), self._used, tail)
+
+    def _append(self, data: bytes | memoryview) -> None:
+        end = self._used + len(data)
+        if end > len(self._buffer):
+            larger = memoryview(self._memory(max(end, self._limits.size) + _SLACK))
+            larger[: self._used] = self.data
+            self._buffer = larger
+        self._buffer[self._used : end] = data
+        self._used = end
 
 
-def finished(data: bytes | bytearray, tail: bytes) -> Finished:
-    """Names a complete pack by its hash; takes time and lets other threads run."""
-    return Finished(hash_bytes(data), len(data), tail)
-
-
-def renewed(pack: Pack, buffer: bytearray) -> Made:
+def renewed(pack: Pack, buffer: mmap) -> Made:
     """A whole local pack with another nonce, and so another name; its bytes lie at the start of `buffer`.
 
     Raises `Damaged` if the bytes are not those of its name: then no entry can be trusted.

@@ -19,7 +19,7 @@ from axil.transfer.catalog import Catalog
 from axil.transfer.chunks import open_blob, stream
 from axil.transfer.closure import cut_from
 from axil.transfer.division import Division
-from axil.transfer.packer import Builder, Finished, Limits, Made, Press, Presses, finished, renewed
+from axil.transfer.packer import Builder, Finished, Limits, Made, Press, Presses, renewed
 from axil.transfer.shipping import Shipper
 
 VERBATIM = 1 << 20
@@ -57,7 +57,7 @@ class Sender:
         self._press = Press()
         self._had: set[Oid] = set()
         self._presses = Presses()
-        self._data, self._meta, self._pieces = Builder(limits), Builder(limits), Builder(limits)
+        self._data, self._meta, self._pieces = self._builder(), self._builder(), self._builder()
 
     def rely_on(self, packs: Iterable[Finished]) -> AbstractSet[Oid]:
         """Packs that an earlier push put: what is in them, which is returned, need not be sent.
@@ -189,13 +189,11 @@ class Sender:
         """Sends a pack; the next one."""
         if not builder.rows:
             return builder
-        self._shipper.ship(lambda: _completed(builder), len(builder.data), builder.raw)
-        return Builder(self._limits)
+        self._shipper.ship(builder.finish, len(builder.data), builder.raw)
+        return self._builder()
 
-
-def _completed(builder: Builder) -> Made:
-    tail = builder.finish()
-    return builder.data, finished(builder.data, tail)
+    def _builder(self) -> Builder:
+        return Builder(self._limits, self._shipper.buffer)
 
 
 def _read(pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> Iterator[tuple[fmt.Location, Oid, memoryview]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from mmap import mmap
 
 from axil.base.progress import Progress
 from axil.remotes.base import Remote
@@ -25,7 +26,7 @@ class Shipper:
         self.sent: list[Finished] = []
         """What is on the remote, in the order of completion."""
         self._remote, self._notes, self._held, self._progress = remote, notes, held, progress
-        self._spare: list[bytearray] = []
+        self._spare: list[mmap] = []
         self._pool = ThreadPoolExecutor(max(remote.jobs, 1))
         self._running: dict[Future[Finished], tuple[int, int]] = {}
 
@@ -48,16 +49,17 @@ class Shipper:
         self._held.keep()
         self._running[self._pool.submit(self._upload, make)] = (size, raw)
 
-    def buffer(self, size: int) -> bytearray:
+    def buffer(self, size: int) -> mmap:
         """Memory for a pack of `size` bytes, used before where possible: new memory costs as much as to copy into it.
 
-        May be called by `make`, which returns a view of it.
+        It begins at a page, so a disk may read from it. It is taken back when a view of it was uploaded. May be called
+        by any thread.
         """
         with contextlib.suppress(IndexError):
             spare = self._spare.pop()
             if len(spare) >= size:
                 return spare
-        return bytearray(size)
+        return mmap(-1, size)
 
     def drain(self) -> None:
         """Wait until all are on the remote. Raises what an upload raised."""
@@ -68,7 +70,7 @@ class Shipper:
         data, done = make()
         self._notes.add(done)  # Before it is there: the next push finds it whenever this one is killed.
         self._remote.put(keys.pack_key(done.id), data)
-        if isinstance(data, memoryview) and isinstance(data.obj, bytearray):
+        if isinstance(data, memoryview) and isinstance(data.obj, mmap):
             self._spare.append(data.obj)
         return done
 
