@@ -148,7 +148,7 @@ class Lab(Person):
 
     def clean(self) -> None:
         """Asserts that runs left nothing behind."""
-        assert [name.name for name in self.runs.iterdir() if name.is_dir()] == []
+        until(lambda: not [path for path in self.runs.iterdir() if path.is_dir()], "the folders of runs are gone")
         assert list(self.path.glob(".axil/runs/*")) == []
         assert self.run("worktree", "list", "--porcelain").count("worktree ") == 1
 
