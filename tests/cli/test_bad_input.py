@@ -76,6 +76,24 @@ def test_assignments_that_are_none(small, text):
     refused(small, "fork", "x", "--set", text)
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["run", "--sample", "x"], "'x' is not a whole number from 1 on"),
+        (["run", "--sample", "0"], "'0' is not a whole number from 1 on"),
+        (["run", "-j", "-2"], "'-2' is not a whole number from 1 on"),
+        (["run", "-d", "--gpus", "1.5"], "'1.5' is not a whole number from 0 on"),
+        (["run", "--seeds", "none"], "'none' is not a whole number from 1 on"),
+        (["run", "--seeds", "1,1"], "'1,1' is not a list of different seeds such as 1,7,9"),
+        (["run", "--seeds", "1,-7"], "'1,-7' is not a list of different seeds such as 1,7,9"),
+        (["sweep", "lr=1,2", "--time-limit", "5x"], "'5x' is not a time such as 90, 30m, 2h or 1d"),
+        (["sweep", "lr=1,2", "--time-limit", "0"], "'0' is not a time such as 90, 30m, 2h or 1d"),
+    ],
+)
+def test_numbers_that_are_none(small, words, wanted):
+    assert wanted in refused(small, *words, code=2)[0]
+
+
 def test_cycles_and_shared_outputs(small):
     stage = '\n[stages.{name}]\ncmd = "true"\ndeps = ["{dep}"]\nouts = ["{out}"]\n'
     text = small.repo.read("axil.toml")

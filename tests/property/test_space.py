@@ -54,7 +54,8 @@ def test_any_text_is_read_or_refused(word):
 @pytest.mark.parametrize(
     "word",
     ["lr", "lr=", "=1", "lr=log(0,1)", "lr=log(1,2,1)", "lr=int(1.5,2)", "lr=int(3,1)", "lr=box(1,2)", "lr=1,,2",
-     "lr=1,1", "+lr=1", "~lr=1", "lr=uniform(a,b)", "lr=uniform(0)", "lr=uniform(0,.inf)", "lr='a"],
+     "lr=1,1", "+lr=1", "~lr=1", "lr=uniform(a,b)", "lr=uniform(0)", "lr=uniform(0,.inf)", "lr='a",
+     "lr=uniform(0,1", "lr=1,2)", "lr=[1,2", "lr=f(1),g(2"],
 )  # fmt: skip
 def test_refused(word):
     with pytest.raises(BadInput):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from axil.base.light import TYPE_CHECKING, Any
 
@@ -140,10 +141,21 @@ def span(text: str) -> float:
 
 def natural(text: str) -> int:
     """An argument that is a whole number above zero."""
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int, most: int = 1 << 63) -> int:
+    with suppress(ValueError):
+        if least <= int(text) < most:
+            return int(text)
+    raise refused(text, f"a whole number from {least} on")
+
+
+def refused(text: str, wanted: str) -> Exception:
+    """What to raise about an argument's value."""
+    import argparse
+
+    return argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
 
 
 def add_sample(parser: argparse.ArgumentParser) -> None:
@@ -159,18 +171,12 @@ def add_sample(parser: argparse.ArgumentParser) -> None:
 
 def samples(text: str) -> int:
     """A number of samples that a record can hold."""
-    value = natural(text)
-    if value >= 1 << 31:
-        raise ValueError(text)
-    return value
+    return _whole(text, 1, 1 << 31)
 
 
 def count(text: str) -> int:
     """An argument that is a whole number, zero included."""
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
+    return _whole(text, 0)
 
 
 def subcommands(parser: argparse.ArgumentParser, dest: str = "action") -> Callable[..., argparse.ArgumentParser]:

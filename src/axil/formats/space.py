@@ -148,15 +148,16 @@ def _split(text: str, source: str) -> Iterator[str]:
             quote = "" if char == quote else quote
         elif char in "\"'" and not text[start:place].strip():
             quote = char
-        elif char in "[{":
+        elif char in "([{":
             depth += 1
-        elif char in "]}":
+        elif char in ")]}":
             depth -= 1
         elif char == "," and depth <= 0:
             yield _part(text[start:place], source)
             start = place + 1
-    if quote:
-        raise BadInput(f"cannot read {source}", f"a {quote} is not closed", _EXAMPLE)
+    if quote or depth:
+        why = "a bracket is not opened" if depth < 0 else f"a {quote or 'bracket'} is not closed"
+        raise BadInput(f"cannot read {source}", why, _EXAMPLE)
     yield _part(text[start:], source)
 
 

@@ -7,6 +7,7 @@ failed, 130 if the run was stopped.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
@@ -22,6 +23,7 @@ from axil.cli.options import (
     add_stages,
     count,
     natural,
+    refused,
 )
 from axil.cli.style import safe
 from axil.runs.events import (
@@ -77,10 +79,11 @@ def seeds(text: str) -> list[int]:
     """`5` as the seeds 1 to 5, `1,7,9` (or `7,`) as they are."""
     if "," not in text:
         return list(range(1, natural(text) + 1))
-    found = [int(part) for part in text.removesuffix(",").split(",")]
-    if len(set(found)) < len(found) or min(found) < 0 or max(found) >= 1 << 32:
-        raise ValueError(text)
-    return found
+    with suppress(ValueError):
+        found = [int(part) for part in text.removesuffix(",").split(",")]
+        if len(set(found)) == len(found) and min(found) >= 0 and max(found) < 1 << 32:
+            return found
+    raise refused(text, "a list of different seeds such as 1,7,9")
 
 
 def _load() -> None:

@@ -14,11 +14,12 @@ those under way.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
-from axil.cli.options import add_json, add_message, add_sample, add_set, natural
+from axil.cli.options import add_json, add_message, add_sample, add_set, natural, refused
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def seconds(text: str) -> float:
     """`90`, `30m`, `2h` or `1d` in seconds."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    value = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
-    if not value > 0:
-        raise ValueError(text)
-    return value
+    with suppress(ValueError):
+        value = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
+        if value > 0:
+            return value
+    raise refused(text, "a time such as 90, 30m, 2h or 1d")
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
