@@ -9,7 +9,11 @@ import time
 
 import pytest
 
+from axil.actions.roots import roots
+from axil.base.clock import system_clock
 from axil.formats import pointer
+from axil.project import open_project
+from axil.runs import rundir
 from axil.store import Store
 
 
@@ -46,6 +50,22 @@ def test_a_plan_changes_nothing(small):
     assert small.axil("gc", "-n", "--now").out == "1 object, 150 B would go to the trash\n"
     assert small.axil("gc", "-n").out == "everything in the store is needed\n"
     assert small.axil("gc", "-n").err == "1 unneeded object younger than an hour kept\n"
+
+
+def test_a_run_that_ends_while_what_is_needed_is_looked_for(small, monkeypatch):
+    project = open_project(str(small.path), dict(os.environ), system_clock)
+    before = {root.oid for root in roots(project)[0]}
+    real = rundir.ids
+
+    def ids(runs):
+        monkeypatch.setattr(rundir, "ids", real)
+        small.axil("run", "--set", "lr=0.77")
+        return ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]
+
+    monkeypatch.setattr(rundir, "ids", ids)
+    found, problems = roots(project)
+    assert problems == []
+    assert [root for root in found if root.oid not in before and root.needed_by.startswith("run ")]
 
 
 def test_trash_and_restore(small):

@@ -42,13 +42,16 @@ def roots(project: Project, *, history: bool = True, without: Iterable[str] = ()
     """
     found: list[Root] = []
     problems: list[str] = []
+    # Before the journal: a run that ends meanwhile is there.
+    live = _of_live_runs(project, problems)
+    project.journal.refresh()
     refs = {ref: commit for ref, commit in list_refs(project.git).items() if ref not in set(without)}
     found += _of_refs(project, refs, problems, history=history)
     found += [Root(one.oid, f"run {one.run} {one.stage} {one.path}".rstrip()) for one in project.journal.outputs()]
     for sweep in project.journal.sweeps():
         found += [Root(bytes.fromhex(out.oid), f"sweep {sweep.id} {path}") for path, out in sweep.data.items()]
     found += _of_work_trees(project, problems)
-    found += _of_live_runs(project, problems)
+    found += live
     found += _of_operations(project, problems)
     return found, problems
 
@@ -146,6 +149,8 @@ def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
         try:
             folder = rundir.RunDir(os.path.join(project.runs_folder, run))
             spec, state = folder.spec(), folder.state()
+        except NotFound:
+            continue  # It ended just now.
         except AxilError as error:
             problems.append(f"run {run}: {error.what}: {error.why}")
             continue
