@@ -24,11 +24,12 @@ class WriteAhead:
         """So many bytes more were written at the end."""
         self._end += count
         if self._end - self._begun >= _STEP:
-            _begin(self._fd, self._begun, self._end - self._begun)
+            begin(self._fd, self._begun, self._end - self._begun)
             self._begun = self._end
 
 
-def _begin(fd: int, start: int, length: int) -> None:
+def begin(fd: int, start: int, length: int) -> None:
+    """Have the system begin to write out what is new in a range of a file, where it can; waits for nothing."""
     import ctypes
 
     if (call := getattr(ctypes.CDLL(None), "sync_file_range", None)) is not None:

@@ -8,9 +8,13 @@ import os
 from types import TracebackType
 
 from axil.base.hashing import Oid
+from axil.store.ahead import begin
 from axil.store.faults import refusal
 from axil.store.files import seal
 from axil.store.hashing import hash_fd
+
+_AHEAD = 4 << 20
+"""What is written in pieces of at least so many bytes goes to the disk at once, while the rest is fetched."""
 
 
 class Assembly:
@@ -34,6 +38,8 @@ class Assembly:
         try:
             while view:
                 count = os.pwrite(self._fd, view, offset)
+                if count >= _AHEAD:
+                    begin(self._fd, offset, count)
                 view, offset = view[count:], offset + count
         except OSError as error:
             raise refusal(error, self.path, len(view)) from None

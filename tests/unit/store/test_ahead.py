@@ -15,7 +15,7 @@ from axil.store.ahead import WriteAhead
 def test_what_was_written_is_told_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int, int]] = []
     monkeypatch.setattr(ahead, "_STEP", 10)
-    monkeypatch.setattr(ahead, "_begin", lambda *words: told.append(words))
+    monkeypatch.setattr(ahead, "begin", lambda *words: told.append(words))
     writing = WriteAhead(7)
     for count in (4, 4, 4, 30, 9):
         writing.wrote(count)
