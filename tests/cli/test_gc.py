@@ -68,6 +68,13 @@ def test_a_run_that_ends_while_what_is_needed_is_looked_for(small, monkeypatch):
     assert [root for root in found if root.oid not in before and root.needed_by.startswith("run ")]
 
 
+def test_a_run_without_its_spec_is_told(small):
+    folder = small.path / ".git/axil/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    folder.mkdir(parents=True)
+    _, problems = roots(open_project(str(small.path), dict(os.environ), system_clock))
+    assert [problem for problem in problems if "01ARZ3NDEKTSV4RRFFQ69G5FAV" in problem]
+
+
 def test_trash_and_restore(small):
     made = orphan(small)
     done = gc(small)

@@ -146,13 +146,12 @@ def _of_live_runs(project: Project, problems: list[str]) -> list[Root]:
 
     found: list[Root] = []
     for run in rundir.ids(project.runs_folder):
+        folder = rundir.RunDir(os.path.join(project.runs_folder, run))
         try:
-            folder = rundir.RunDir(os.path.join(project.runs_folder, run))
             spec, state = folder.spec(), folder.state()
-        except NotFound:
-            continue  # It ended just now.
         except AxilError as error:
-            problems.append(f"run {run}: {error.what}: {error.why}")
+            if os.path.exists(folder.path):  # Else it ended just now.
+                problems.append(f"run {run}: {error.what}: {error.why}")
             continue
         given = [*spec.data.items(), *(item for start in spec.starts.values() for item in start.paths.items())]
         found += [Root(bytes.fromhex(out.oid), f"run {run} {path}") for path, out in given]
