@@ -40,6 +40,22 @@ CHANGES = frozenset(
     {f"os.{name}" for name in ("rename", "remove", "mkdir", "rmdir", "link", "symlink", "truncate", "utime", "chmod")}
     | {"os.posix_spawn", "subprocess.Popen"}
 )
+CALLS = [
+    "write",
+    "sendfile",
+    "rename",
+    "replace",
+    "fsync",
+    "link",
+    "symlink",
+    "unlink",
+    "mkdir",
+    "makedirs",
+    "rmdir",
+    "utime",
+    "fchmod",
+]
+"""Functions of `os` that change a disk, for tests that replace them in a process of their own."""
 VERBS = ("put", "create", "get", "stat", "list", "delete")
 Prepare = Callable[[], Callable[[], object]]
 """Called in the process before the command; what it gives is called afterwards and tells the count of steps."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults.cuts import CALLS
 
 from axil.data.index import WorkTreeIndex
 from axil.data.materialise import Applied, Target, interrupted, materialise
@@ -25,20 +26,6 @@ from axil.store import TEMPORARY_PREFIX, Store
 from axil.store.hashing import LARGE
 from axil.store.verify import verify
 
-OS_CALLS = [
-    "write",
-    "sendfile",
-    "rename",
-    "replace",
-    "fsync",
-    "link",
-    "symlink",
-    "unlink",
-    "mkdir",
-    "makedirs",
-    "rmdir",
-    "utime",
-]
 INDEX_CALLS = ["write", "set_tracked", "remember"]
 DIED = 77
 Files = dict[str, tuple[bytes, bool] | str | None]
@@ -122,7 +109,7 @@ def dies(work: Callable[[], object], limit: int) -> bool:
         status = 1
         try:
             count = [limit]
-            for name in OS_CALLS:
+            for name in CALLS:
                 setattr(os, name, _deadly(getattr(os, name), name, count))
             for name in INDEX_CALLS:
                 setattr(WorkTreeIndex, name, _deadly(getattr(WorkTreeIndex, name), name, count))

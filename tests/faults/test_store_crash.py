@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults.cuts import CALLS
 
 from axil.base.hashing import hash_bytes
 from axil.formats.tree import FILE, Entry
@@ -34,20 +35,6 @@ from axil.store.collect import execute, plan
 from axil.store.trash import empty_trash, restore
 from axil.formats.tree import Entry
 """
-CHANGING = [
-    "write",
-    "sendfile",
-    "rename",
-    "replace",
-    "fsync",
-    "link",
-    "unlink",
-    "mkdir",
-    "makedirs",
-    "rmdir",
-    "utime",
-    "fchmod",
-]
 DIED = 77
 
 
@@ -57,7 +44,7 @@ def run(scenario: str, root: Path, limit: int) -> bool:
     if not pid:
         status = 1
         try:
-            for name in CHANGING:
+            for name in CALLS:
                 setattr(os, name, deadly(name, limit))
             exec(PRELUDE + scenario, {"root": str(root)})
             status = 0
