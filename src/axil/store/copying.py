@@ -25,9 +25,9 @@ def copy_hashed(source: int, target: int, path: str) -> tuple[Oid, int]:
     Raises `OSError` if the source cannot be read, `AxilError` if the copy cannot be written.
     """
     hasher, size, ahead = blake3(), 0, WriteAhead(target)
-    buffer = memoryview(bytearray(_PIECE))
 
     def look(at: int, end: int) -> None:
+        buffer = memoryview(bytearray(min(_PIECE, end - at)))
         while at < end and (count := os.preadv(target, [buffer[: end - at]], at)):
             hasher.update(buffer[:count])
             at += count
