@@ -134,8 +134,9 @@ def _plain_words(message: str) -> str:
         (r"argument (.*): not allowed with argument (.*)", r"\1 cannot go with \2"),
         (r"argument COMMAND: invalid choice: (.*) \(choose from (.*)\)", r"no command \1; there are: \2"),
         (r"argument (.*): invalid choice: (.*) \(choose from (.*)\)", r"\2 is not a \1; there are: \3"),
-        (r"argument (.*): invalid (?:int|natural) value: (.*)", r"\1 takes a whole number, not \2"),
-        (r"argument (.*): invalid float value: (.*)", r"\1 takes a number, not \2"),
+        (r"argument (.*): invalid int value: (.*)", r"\1: \2 is not a whole number"),
+        (r"argument (.*): invalid float value: (.*)", r"\1: \2 is not a number"),
+        (r"argument (.*?): (.*)", r"\1: \2"),
         (r"one of the arguments (.*) is required", r"one of these is needed: \1"),
     ):
         if match := re.fullmatch(pattern, message):
