@@ -233,23 +233,23 @@ def _bring_from(
     plan = plan_fetch(store, catalog, oids)
     if plan.missing and not plan.objects:
         storage.refresh()
-    if trees_only:
-        fetch(store, catalog, oids, trees_only=True, progress=progress)
-        return
-    trouble: AxilError | None = None
-    try:
-        # Directories first: they tell how much there is to come.
-        fetch(store, catalog, oids, trees_only=True, progress=progress)
-    except NotFound as error:
-        trouble = error
-    plan = plan_fetch(store, catalog, oids, sizes)
-    if plan.bytes:
-        # How much of it older versions hold is known when recipes have come.
-        much = f"{'at most ' if older else ''}{size(plan.bytes)} " if plan.whole else ""
-        project.tell(f"fetching {much}from {storage.name}")
-    fetch(store, catalog, oids, older=older, progress=progress)
-    if trouble is not None:
-        raise trouble
+
+    def announce(bytes_: int, whole: bool) -> None:
+        if bytes_:
+            # How much of it older versions hold is known when recipes have come.
+            much = f"{'at most ' if older else ''}{size(bytes_)} " if whole else ""
+            project.tell(f"fetching {much}from {storage.name}")
+
+    fetch(
+        store,
+        catalog,
+        oids,
+        trees_only=trees_only,
+        sizes=sizes,
+        older=older,
+        announce=announce,
+        progress=progress,
+    )
 
 
 def _in_order(project: Project) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import groupby, starmap
 from struct import Struct
 
 from axil.base.light import TYPE_CHECKING
@@ -21,10 +23,20 @@ class Arrivals:
         self.count = 0
         self.folders: dict[bytes, Columns] = {}
 
-    def add(self, path: bytes, entry: Entry, placed: Placed) -> None:
-        """A file or link that was written, with its stat then; before `settle`."""
-        self.count += 1
-        self._columns(path).put(entry.name, Known(entry.kind, _STAT.pack(*placed), entry.oid))
+    def add(self, files: Sequence[tuple[bytes, Entry]], placed: Iterable[Placed]) -> None:
+        """Files and links that were written, with their stats then; before `settle`."""
+        self.count += len(files)
+        for folder, group in groupby(sorted(zip(files, placed, strict=True)), lambda one: _folder_of(one[0][0])):
+            # Taken apart together: there may be a thousand of them.
+            written, stats = zip(*group, strict=True)
+            entries = [entry for _, entry in written]
+            columns = Columns(
+                [entry.name for entry in entries],
+                bytearray(entry.kind for entry in entries),
+                bytearray().join(starmap(_STAT.pack, stats)),
+                bytearray().join(entry.oid for entry in entries),
+            )
+            self._columns(folder).merge(columns)
 
     def settle(self, stamp: int) -> None:
         """Trust the stats that are older than `stamp`, see `pack_stat`."""
@@ -33,15 +45,19 @@ class Arrivals:
 
     def note(self, path: bytes, known: Known) -> None:
         """An entry of which this is known; after `settle`."""
-        self._columns(path).put(path.rpartition(b"/")[2], known)
+        folder, _, name = path.rpartition(b"/")
+        self._columns(folder).put(name, known)
 
     def take(self, folder: bytes) -> Columns:
         """The entries of `folder`, which are forgotten here."""
         return self.folders.pop(folder, None) or Columns.of(None)
 
-    def _columns(self, path: bytes) -> Columns:
-        folder = path.rpartition(b"/")[0]
+    def _columns(self, folder: bytes) -> Columns:
         found = self.folders.get(folder)
         if found is None:
             found = self.folders[folder] = Columns.of(None)
         return found
+
+
+def _folder_of(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0]

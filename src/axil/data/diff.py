@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from axil.base.hashing import Oid
 from axil.base.light import TYPE_CHECKING, Literal, NamedTuple
@@ -40,6 +41,9 @@ class Step(NamedTuple):
     empty: bool
     """The folder that comes or goes has nothing in it."""
 
+
+_step = partial(tuple.__new__, Step)
+"""A step straight from its fields, without the constructor: there may be a million."""
 
 Pair = Callable[[bytes, Entry | None, Entry | None], tuple[list[Entry], list[Entry]]]
 """Given a path and the folder entries there (at least one), the entries that differ inside: (old, new)."""
@@ -106,7 +110,7 @@ def compare(pair: Pair, path: bytes, old: Entry | None, new: Entry | None) -> It
     for name in sorted({**before, **after}):
         one, other = before.get(name), after.get(name)
         if (one is None or one.kind != DIR_KIND) and (other is None or other.kind != DIR_KIND):
-            yield Step(prefix + name, one, other, False)
+            yield _step((prefix + name, one, other, False))
         else:
             yield from compare(pair, prefix + name, one, other)
     if new_folder is None:

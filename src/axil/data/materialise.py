@@ -234,8 +234,7 @@ def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress:
         for at in range(0, len(files), _PORTION):
             some = files[at : at + _PORTION]
             items = [(one.oid, one.size, prefix + os.fsdecode(path), one.kind == EXEC[0]) for path, one in some]
-            for (path, entry), placed in zip(some, store.place_files(items, progress, instead), strict=True):
-                came.add(path, entry, placed)
+            came.add(some, store.place_files(items, progress, instead))
 
     with coming(top, plan.folders) as private:
         # Large files are left for later: when they are interrupted, those that are there need not be written again.
@@ -252,7 +251,7 @@ def _write(index: WorkTreeIndex, store: Store, top: bytes, plan: Plan, progress:
         os.symlink(store.read(entry.oid), temporary)
         os.rename(temporary, full)
         stat = os.lstat(full)
-        came.add(path, entry, Placed(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
+        came.add([(path, entry)], [Placed(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)])
     if came.count:
         # Taken last: what another process changes after this moment has a later ctime than the entries we trust.
         came.settle(scan.now_of(os.path.dirname(os.path.join(top, os.fsencode(plan.path))), index.clock))

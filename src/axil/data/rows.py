@@ -149,6 +149,12 @@ class Columns:
         if not self.names:
             self.names, self.kinds, self.stats, self.oids = other.names, other.kinds, other.stats, other.oids
             return
+        if other.names and self.names[-1] < other.names[0]:
+            self.names += other.names
+            self.kinds += other.kinds
+            self.stats += other.stats
+            self.oids += other.oids
+            return
         fresh = []
         for at, name in enumerate(other.names):
             if self.position(name) < 0:

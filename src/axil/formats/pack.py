@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import compress, repeat
+from operator import add, le, ne
 
 from axil.base.hashing import OID_SIZE, Oid
 from axil.base.light import NamedTuple, Protocol
@@ -54,6 +56,15 @@ class Location(NamedTuple):
 _location = partial(tuple.__new__, Location)
 """A location straight from its fields, without the constructor: a hundred thousand may be read."""
 
+_ROWS_AT_ONCE = 4096
+"""So many rows of a table are taken apart together: a million of them at a time would need much memory."""
+
+KIND = bytes(flags & 15 for flags in range(256))
+CODEC = bytes(flags >> 4 for flags in range(256))
+"""What a row's byte of flags says, for `map`."""
+_POSSIBLE = frozenset(kind | codec << 4 for kind in KINDS for codec in (RAW, ZSTD))
+_COMPRESSED = frozenset(flags for flags in _POSSIBLE if CODEC[flags] == ZSTD)
+
 
 def header(nonce: bytes) -> bytes:
     """The first bytes of a pack; the random nonce makes every pack's id unique, whatever it holds."""
@@ -81,6 +92,22 @@ row: Callable[[int, int, int, int], bytes] = _ROW.pack
 def flags(kind: int, codec: int) -> int:
     """Type and coding of an entry as one byte."""
     return kind | codec << 4
+
+
+def possible(
+    offsets: Sequence[int], stored: Sequence[int], raws: Sequence[int], flags: Sequence[int], ends: Iterable[int]
+) -> bool:
+    """Whether all rows of a table, given column by column, may be; `ends` are where the data of their packs end.
+
+    Columns are gone through by `map` alone, which takes a tenth of the time that a look at each row takes.
+    """
+    return (
+        min(offsets, default=HEADER_SIZE) >= HEADER_SIZE
+        and max(raws, default=0) <= MAX_RAW
+        and all(map(le, map(add, offsets, stored), ends))
+        and _POSSIBLE.issuperset(flags)
+        and _COMPRESSED.issuperset(compress(flags, map(ne, raws, stored)))
+    )
 
 
 def tail(rows: Mapping[Oid, bytes]) -> bytes:
@@ -160,8 +187,17 @@ class Table:
 
     def locations(self) -> list[Location]:
         """The location of every entry, in the order of `oids`. Raises `Damaged` like `location`."""
-        rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
-        return [self._checked(*fields) for fields in _ROW.iter_unpack(rows)]
+        found: list[Location] = []
+        end = self._rows_at + self.count * ROW_SIZE
+        for at in range(self._rows_at, end, _ROWS_AT_ONCE * ROW_SIZE):
+            rows = list(_ROW.iter_unpack(self._buffer[at : min(at + _ROWS_AT_ONCE * ROW_SIZE, end)]))
+            offsets, stored, raws, flags = zip(*rows, strict=True)
+            if possible(offsets, stored, raws, flags, repeat(self._end)):
+                kinds, codecs = map(KIND.__getitem__, flags), map(CODEC.__getitem__, flags)
+                found += map(_location, zip(offsets, stored, raws, kinds, codecs, strict=True))
+            else:
+                found += [self._checked(*fields) for fields in rows]
+        return found
 
     def kinds(self) -> set[int]:
         """What sorts of entries there are, from the flags alone."""

@@ -5,7 +5,7 @@ Whatever the remote answers, nothing comes into the store that is not what its n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
@@ -27,6 +27,9 @@ from axil.transfer.walk import Walk
 
 _COMMIT_BYTES = 256 << 20
 """So much is made durable at a time: a fetch that breaks off need not begin anew."""
+
+Announce = Callable[[int, bool], object]
+"""Told how many bytes of blobs are to come, and whether that is surely all."""
 
 
 class FetchPlan(NamedTuple):
@@ -92,18 +95,25 @@ def _weight(place: Place, size: int) -> int:
     return max(place.stored, size) if place.type == fmt.RECIPE else place.stored
 
 
+def _not_announced(bytes_: int, whole: bool) -> None:
+    pass
+
+
 def fetch(
     store: Store,
     catalog: Catalog,
     oids: Iterable[Oid],
     *,
     trees_only: bool = False,
+    sizes: Mapping[Oid, int] = {},
     older: Mapping[Oid, Oid] = {},
+    announce: Announce = _not_announced,
     progress: Progress = SILENT,
 ) -> Fetched:
     """Makes everything reachable from `oids` (blobs or directories) local and durable.
 
-    `older` says of some of them which ones they take the place of: large files are likely to have much in common.
+    `sizes` are those of `oids`, as far as the caller knows. `older` says of some of them which ones they take the
+    place of: large files are likely to have much in common. `announce` is called when the directories have come.
 
     Raises `NotFound` if something is neither here nor on the remote, `Damaged` if it is wrong there; after everything
     else was fetched.
@@ -114,7 +124,7 @@ def fetch(
         batch.hold()
         blobs = job.trees(oids, batch)
         if not trees_only:
-            job.blobs(blobs)
+            job.blobs(blobs, sizes, announce)
         # Last, as a directory comes after what it names; what is incomplete is found out again by whoever needs it.
         batch.rely_on(job.here)
         batch.commit()
@@ -159,8 +169,8 @@ class _Fetch:
         self.source.absent |= odd
         return walk.blobs
 
-    def blobs(self, sizes: dict[Oid, int]) -> None:
-        """Brings blobs; `sizes` are what they must have, or -1."""
+    def blobs(self, sizes: dict[Oid, int], known: Mapping[Oid, int], announce: Announce) -> None:
+        """Brings blobs; `sizes` are what they must have, or -1, `known` what they are likely to have."""
         away = _away(self._store, sizes)
         plain = self.source.locate(away)
         self.here.update(oid for oid in sizes if oid not in away)
@@ -172,7 +182,10 @@ class _Fetch:
         for oid, place in plain.items():
             if sizes[oid] not in (-1, place.raw):
                 raise Damaged(f"object {oid.hex()[:12]} is damaged on the remote", "it has not the size it must have")
-        total = sum(place.stored for place in plain.values()) + sum(max(sizes[oid], 0) for oid in recipes)
+        likely = {oid: max(sizes[oid], known.get(oid, -1)) for oid in recipes}
+        total = sum(place.stored for place in plain.values())
+        total += sum(_weight(place, likely[oid]) for oid, place in recipes.items())
+        announce(total, not self.source.absent and -1 not in likely.values())
         self._progress.begin("fetching", total, "B")
         self._plain(plain)
         for count, size in assemble(self._store, self.source, recipes, sizes, self._near, self._progress):
@@ -182,7 +195,7 @@ class _Fetch:
         again, self.source.otherwise = self.source.otherwise, set()
         self.source.absent |= again - sizes.keys()
         if again := again & sizes.keys():
-            self.blobs({oid: sizes[oid] for oid in again})
+            self.blobs({oid: sizes[oid] for oid in again}, known, _not_announced)
 
     def _plain(self, found: dict[Oid, Place]) -> None:
         with self._store.batch() as batch:
