@@ -41,8 +41,9 @@ def divide(store: Store, wanted: AbstractSet[Oid], trees: AbstractSet[Oid], verb
         if pack.size < verbatim or table.count > len(left):
             continue
         oids = table.oids()
-        if left.issuperset(oids) and _one_sort(pack, oids, trees):
-            left.difference_update(oids)
+        rest = left.difference(oids)
+        if len(left) - len(rest) == table.count and _one_sort(pack, oids, trees):
+            left = rest
             length += table.length()
             whole.append(pack)
     for pack in packs:

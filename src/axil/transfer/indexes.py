@@ -21,10 +21,10 @@ _NEGLIGIBLE = 1024
 _oid = itemgetter(slice(OID_SIZE))
 
 
-def put_indexes(
+def indexes_of(
     catalog: Catalog, packs: Sequence[Finished], avoid: frozenset[Oid], most: int = fmt.MAX_ENTRIES
-) -> None:
-    """Puts indexes of `packs`, in their order, and notes them in `catalog`.
+) -> Iterator[bytes]:
+    """Indexes of `packs`, in their order, each made when it is asked for; to be put in this order.
 
     The last one supersedes small ones, of which it takes all but what lies in packs to `avoid` that are gone: what is
     condemned may be needed by others until it is.
@@ -39,10 +39,14 @@ def put_indexes(
             gone = avoid - catalog.condemned_packs
             for oid, index in _small(catalog.ids(), room):
                 draft.take(oid, index, gone)
-        data = draft.encode()
-        oid = hash_bytes(data)
-        catalog.remote.put(keys.index_key(oid), data)
-        catalog.add(oid, data)
+        yield draft.encode()
+
+
+def put_index(catalog: Catalog, data: bytes) -> None:
+    """Puts an index on the remote, and notes it in `catalog`. What it names must be there."""
+    oid = hash_bytes(data)
+    catalog.remote.put(keys.index_key(oid), data)
+    catalog.add(oid, data)
 
 
 class _Draft:

@@ -6,6 +6,7 @@ A push that broke off is finished by the same push again; if there is nothing to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
 
 from axil.base.clock import Clock
 from axil.base.hashing import Oid
@@ -22,7 +23,7 @@ from axil.transfer.catalog import Catalog
 from axil.transfer.closure import Closure, missing
 from axil.transfer.division import Division, divide
 from axil.transfer.identity import identify, noted, settle
-from axil.transfer.indexes import put_indexes
+from axil.transfer.indexes import indexes_of, put_index
 from axil.transfer.lease import Held, hold
 from axil.transfer.lookup import places
 from axil.transfer.notes import Protected, Uploads
@@ -254,22 +255,26 @@ class _Push:
             )
             had = sender.rely_on(earlier)
             sender.send(self._divide(wanted - had) if had else division)
+            made = shipper.made()
+            # Directories and recipes in the last index, so that none is named before what it needs.
+            packs = sorted([*earlier, *made], key=lambda done: done.table().kinds() != {fmt.BLOB})
+            indexes = indexes_of(self._catalog, packs, self.avoid)
+            first = list(islice(indexes, 1))  # While the last packs are under way.
+            shipper.drain()
         self._progress.end()
         self._parts.update(sender.parts)
         # Chunks that were found present and packs of earlier pushes: both may be gone before the root is there.
         self._relied |= sender.relied
         self._relied.update(done.id for done in earlier)
         self._broken -= wanted
-        packs = [*earlier, *shipper.sent]
-        # Directories and recipes in the last index, so that none is named before what it needs.
-        packs.sort(key=lambda done: done.table().kinds() != {fmt.BLOB})
         self._held.keep()
-        put_indexes(self._catalog, packs, self.avoid)
+        for index in chain(first, indexes):
+            put_index(self._catalog, index)
         for done in packs:
             self._notes.remove(done.id)
         self.objects += len(wanted)
-        self.packs += len(shipper.sent)
-        self.bytes += sum(done.size for done in shipper.sent)
+        self.packs += len(made)
+        self.bytes += sum(done.size for done in made)
 
     def _earlier(self) -> list[Finished]:
         """Packs that a push which broke off has put, and that are still there."""

@@ -75,7 +75,7 @@ class Sender:
         return self._had
 
     def send(self, division: Division) -> None:
-        """Put all this on the remote. Raises `NotFound` or `Damaged` for what the store cannot give."""
+        """Ship all this. Raises `NotFound` or `Damaged` for what the store cannot give."""
         if division.nowhere:
             raise self._store.absent(min(division.nowhere))
         for pack in division.whole:
@@ -90,7 +90,6 @@ class Sender:
         self._data = self._flushed(self._data)
         self._pieces = self._flushed(self._pieces)
         self._meta = self._flushed(self._meta)
-        self._shipper.drain()
 
     def _renewed(self, pack: Pack) -> Made:
         """A local pack with another name, read and checked on the thread that uploads it."""

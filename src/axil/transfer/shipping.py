@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from mmap import mmap
 
+from axil.base.light import Any
 from axil.base.progress import Progress
 from axil.remotes.base import Remote
 from axil.transfer import keys
@@ -23,12 +24,11 @@ class Shipper:
     """Uploads packs on threads. Used by one thread; leaving the context waits for what runs and drops the rest."""
 
     def __init__(self, remote: Remote, notes: Uploads, held: Held, progress: Progress) -> None:
-        self.sent: list[Finished] = []
-        """What is on the remote, in the order of completion."""
         self._remote, self._notes, self._held, self._progress = remote, notes, held, progress
         self._spare: list[mmap] = []
         self._pool = ThreadPoolExecutor(max(remote.jobs, 1))
-        self._running: dict[Future[Finished], tuple[int, int]] = {}
+        self._running: dict[Future[None], tuple[int, int]] = {}
+        self._making: list[Future[Finished]] = []
 
     def __enter__(self) -> Shipper:
         return self
@@ -47,7 +47,9 @@ class Shipper:
         while len(self._running) >= max(self._remote.jobs, 1) + 1:
             self._wait()
         self._held.keep()
-        self._running[self._pool.submit(self._upload, make)] = (size, raw)
+        making: Future[Finished] = Future()
+        self._making.append(making)
+        self._running[self._pool.submit(self._upload, make, making)] = (size, raw)
 
     def buffer(self, size: int) -> mmap:
         """Memory for a pack of `size` bytes, used before where possible: new memory costs as much as to copy into it.
@@ -61,23 +63,35 @@ class Shipper:
                 return spare
         return mmap(-1, size)
 
+    def made(self) -> list[Finished]:
+        """All packs, when the last one is ready to be uploaded: they need not be there yet. Raises as `ship`."""
+        while unready := [making for making in self._making if not making.done()]:
+            self._wait(unready)
+        return [making.result() for making in self._making]
+
     def drain(self) -> None:
         """Wait until all are on the remote. Raises what an upload raised."""
         while self._running:
             self._wait()
 
-    def _upload(self, make: Callable[[], Made]) -> Finished:
-        data, done = make()
+    def _upload(self, make: Callable[[], Made], making: Future[Finished]) -> None:
+        try:
+            data, done = make()
+        except BaseException as error:
+            making.set_exception(error)
+            raise
+        making.set_result(done)
         self._notes.add(done)  # Before it is there: the next push finds it whenever this one is killed.
         self._remote.put(keys.pack_key(done.id), data)
         if isinstance(data, memoryview) and isinstance(data.obj, mmap):
             self._spare.append(data.obj)
-        return done
 
-    def _wait(self) -> None:
-        over, _ = wait(self._running, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED)
+    def _wait(self, unready: Sequence[Future[Finished]] = ()) -> None:
+        """Until an upload is over or one of `unready` is made."""
+        either: list[Future[Any]] = [*self._running, *unready]
+        over, _ = wait(either, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED)
         self._held.keep()
-        for future in over:
-            _, raw = self._running.pop(future)
-            self.sent.append(future.result())
+        for upload in [upload for upload in self._running if upload in over]:
+            _, raw = self._running.pop(upload)
+            upload.result()
             self._progress.advance(raw)

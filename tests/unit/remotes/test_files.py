@@ -1,4 +1,4 @@
-"""Large objects go past the page cache where they can, and arrive whole where they cannot."""
+"""After the first ones, large objects go past the page cache where they can, and arrive whole where they cannot."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def memory() -> memoryview:
     return memoryview(memory)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_more_through_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_CACHED", 0)
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
     """Each write: whether it went past the page cache, and its length."""
@@ -47,6 +52,18 @@ def test_whole_blocks_go_past_the_cache_and_the_rest_through_it(tmp_path: Path, 
     if not any(direct for direct, _ in written):
         pytest.skip("this file system has no direct writes")
     assert written == [(True, SIZE - SIZE % files._BLOCK), (False, SIZE % files._BLOCK)]
+
+
+def test_the_first_ones_go_through_the_cache(tmp_path: Path, memory, written, monkeypatch) -> None:
+    monkeypatch.setattr(files, "_CACHED", SIZE)
+    remote = Files(str(tmp_path / "remote"))
+    for key in ("packs/a", "packs/b"):
+        remote.put(key, memory)
+    assert (tmp_path / "remote/packs/a").read_bytes() == (tmp_path / "remote/packs/b").read_bytes() == memory
+    assert written[0] == (False, SIZE)
+    if not any(direct for direct, _ in written):
+        pytest.skip("this file system has no direct writes")
+    assert written[1:] == [(True, SIZE - SIZE % files._BLOCK), (False, SIZE % files._BLOCK)]
 
 
 @pytest.mark.parametrize("start", [1, 100, 4095])
