@@ -7,11 +7,11 @@
 
 `small`: FILES files of 1 to 4 KiB in 100 folders, pushed to a folder and pulled into a fresh clone (`axil push`,
 `axil clone`; `dvc push` and `git push`, `git clone` and `dvc pull`). `s3`: a tenth of them, through `rclone serve s3`
-on this machine. `large`: one file of 4 GiB, random bytes. `csv`: 1 GB of rows, one inserted in the middle; how much
-the remote grows. `text`: log lines, what the remote takes. `million`: ten times FILES of 1 KiB beside FILES of them, a
-thousand in each folder, axil alone; `flat`: all in one folder. A million of them takes 10 GB of disk and 2.1 million
-inodes. `cp` copies the same bytes, as a few big files or as they are, with a `sync`, since axil's writes are on the
-disk when it ends. Peers are used as they come.
+on this machine; rclone copies them as they are, and the same bytes as a few big files. `large`: one file of 4 GiB,
+random bytes. `csv`: 1 GB of rows, one inserted in the middle; how much the remote grows. `text`: log lines, what the
+remote takes. `million`: ten times FILES of 1 KiB beside FILES of them, a thousand in each folder, axil alone; `flat`:
+all in one folder. A million of them takes 10 GB of disk and 2.1 million inodes. `cp` copies the same bytes, as a few
+big files or as they are, with a `sync`, since axil's writes are on the disk when it ends. Peers are used as they come.
 """
 
 from __future__ import annotations
@@ -143,9 +143,7 @@ class Sharing:
         times: Times = {}
         source = self.bench.path("source")
         generate(source, self.files)
-        big = self.bench.path("big")
-        os.makedirs(big)
-        self.bench.do(f"find {source} -type f -exec cat {{}} + | split -b 32M - {big}/part-", self.bench.folder)
+        big = self.joined(source)
         for _ in range(self.runs):
             for tool in self.tools:
                 with self.bench.place(f"small-{tool.name}") as folder:
@@ -159,15 +157,23 @@ class Sharing:
                 note(times, "pull into a fresh clone", "cp", self.bench.time(f"cp -r {source} copy2", folder))
         show(f"{self.files:,} files of 1 to 4 KiB through a folder", times)
 
+    def joined(self, source: str) -> str:
+        """A folder with the bytes of the files of `source` as a few big ones."""
+        big = source + "-big"
+        os.makedirs(big)
+        self.bench.do(f"find {source} -type f -exec cat {{}} + | split -b 32M - {big}/part-", self.bench.folder)
+        return big
+
     def s3(self) -> None:
         """Fewer small files through a bucket."""
         times: Times = {}
         source = self.bench.path("source-s3")
         generate(source, self.files // 10)
+        big = self.joined(source)
         assert self.rclone, "s3 needs --rclone, a program of version 1.65 or later"
         for _ in range(self.runs):
             with self.served() as (endpoint, folder):
-                self._s3_once(times, source, endpoint, folder)
+                self._s3_once(times, source, big, endpoint, folder)
         show(f"{self.files // 10:,} files of 1 to 4 KiB through S3 (`rclone serve s3`)", times)
 
     @contextlib.contextmanager
@@ -197,7 +203,7 @@ class Sharing:
                 server.terminate()
                 server.wait()
 
-    def _s3_once(self, times: Times, source: str, endpoint: str, folder: str) -> None:
+    def _s3_once(self, times: Times, source: str, big: str, endpoint: str, folder: str) -> None:
         for tool in self.tools:
             if isinstance(tool, Lfs):
                 continue
@@ -215,6 +221,7 @@ class Sharing:
         with self.bench.place("s3-physical") as where:
             flags = f":s3,provider=Other,env_auth,endpoint='{endpoint}',force_path_style=true:bench/rclone"
             note(times, "push", "rclone", self.bench.time(f'{self.rclone} copy {source} "{flags}"', where))
+            note(times, "push", "rclone, big files", self.bench.time(f'{self.rclone} copy {big} "{flags}-big"', where))
             note(
                 times, "pull into a fresh clone", "rclone", self.bench.time(f'{self.rclone} copy "{flags}" back', where)
             )

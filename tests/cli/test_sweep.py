@@ -66,9 +66,36 @@ def test_replicates_are_one_line_from_the_first_moment_and_say_if_one_failed(lab
     assert (group["state"], group["succeeded"], group["of"], len(group["runs"])) == ("failed", 2, 3, 3)
 
 
+def test_a_dry_run_tells_the_trials_and_begins_none(lab):
+    value = lab.axil("sweep", "-n", "lr=0.1,0.2,0.3", "--goal", "min:loss", "--json").json
+    assert (value["sampler"], value["trials"], value["goal"], value["direction"]) == ("grid", 3, "loss", "min")
+    assert (value["shared"], value["stages"]) == (["prepare"], ["train"])
+    assert value["points"] == [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}]
+    lines = lab.axil("sweep", "-n", "lr=int(1,30)").out.splitlines()
+    assert lines[:3] == ["30 trials  grid, for max:f1", "once      prepare", "in each   train"]
+    assert lines[3].split() == ["1", "lr", "1"] and len(lines) == 3 + 20
+    assert "lr in log(1e-4,1e-1)" in lab.axil("sweep", "-n", "lr=log(1e-4,1e-1)", "--trials", "7").out
+    assert "other" in lab.axil("sweep", "-n", "other=1,2", code=1).err
+    assert lab.axil("sweep", "list", "--json").json == [] and lab.axil("runs", "--json").json["runs"] == []
+    assert "--dry-run goes with a new sweep" in lab.axil("sweep", "-n", "show", code=2).err
+    lab.clean()
+
+
+def test_a_dry_run_of_replicates_says_what_runs_for_each_seed(lab):
+    toml = lab.read("axil.toml").replace('["lr"]', '["lr", "seed"]')
+    lab.write({"params.yaml": "lr: 0.25\nseed: 0\n", "axil.toml": toml})
+    assert "2 times, for the seeds 1, 3: train" in lab.axil("run", "-n", "--seeds", "1,3").err
+    said = lab.axil("run", "--seeds", "1,3", "--set", "seed=7", code=1).err
+    assert said.splitlines()[0] == "error: `seed` is what the seeds are"
+    assert lab.axil("runs", "--json").json["runs"] == []
+
+
 def test_what_is_wrong_is_said_before_anything_happens(lab):
     assert "nothing depends on the seed" in lab.axil("run", "--seeds", "2", code=None).err
     assert "there is no parameter" in lab.axil("sweep", "rl=1,2", code=None).err
+    lab.write({"params.yaml": "lr: 0.25\nunread: 1\n"})
+    assert "no stage reads `unread`" in lab.axil("sweep", "unread=1,2", "-m", "never", code=1).err
+    assert "never" not in lab.run("log", "--format=%s")
     assert "no end" in lab.axil("sweep", "lr=log(0.1,1)", "--sampler", "grid", code=None).err
     assert lab.axil("sweep", "list", "--json").json == []
 

@@ -68,10 +68,23 @@ def plan(
 
     With `sample`, what a rehearsal would do.
     """
+    chosen = planner_with(project, targets, assignments, force=force, sample=sample)
+    return tuple(StageStatus(one.stage, one.action, one.reason, one.fetch) for one in chosen.plan_all(targets))
+
+
+def planner_with(
+    project: Project,
+    targets: Sequence[str] = (),
+    assignments: Sequence[str] = (),
+    *,
+    force: bool = False,
+    sample: int = 0,
+) -> Planner:
+    """What plans a run with these arguments; see `plan`."""
     changes = parse_assignments(assignments)
     chosen = _planner(project, targets, parameters.edited(project, changes) if changes else None, force)
     rehearse(chosen, project.journal, sample)
-    return tuple(StageStatus(one.stage, one.action, one.reason, one.fetch) for one in chosen.plan_all(targets))
+    return chosen
 
 
 def run(

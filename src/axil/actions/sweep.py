@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from axil.actions.bases import base_at
+from axil.actions.run import parse_assignments, planner_with
 from axil.actions.submit import Base, Taken, take
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -21,6 +22,8 @@ from axil.runs.stage import SEED, reads, seeded
 if TYPE_CHECKING:
     from axil.formats.record import Sweep
     from axil.formats.space import Space
+    from axil.journal.rows import Value
+    from axil.pipeline.planner import Planner
     from axil.project import Project
 
 SAMPLERS = ("grid", "random", "tpe", "cmaes")
@@ -48,6 +51,60 @@ class Search(NamedTuple):
     """Its trials are rehearsals on so many samples."""
 
 
+class SweepPlan(NamedTuple):
+    """What a sweep would do."""
+
+    space: dict[str, str]
+    sampler: str
+    trials: int
+    goal: str
+    direction: str
+    shared: tuple[str, ...]
+    """Stages that no trial changes and that have to run first, once."""
+    stages: tuple[str, ...]
+    """Stages that each trial has for itself."""
+    points: tuple[dict[str, Value], ...]
+    """The parameters of each trial, in order; () where a sampler proposes them."""
+
+
+class _Asked(NamedTuple):
+    """A search with everything filled in."""
+
+    space: Space
+    sampler: str
+    trials: int
+    goal: str
+    direction: str
+    changed: frozenset[str]
+    """Stages that read a parameter of the space."""
+
+
+def plan(
+    project: Project,
+    words: Sequence[str],
+    search: Search = Search(),  # noqa: B008
+    targets: Sequence[str] = (),
+    *,
+    assignments: Sequence[str] = (),
+) -> SweepPlan:
+    """What `begin` with the same arguments would record; raises what it raises, changes nothing."""
+    space, sampler, trials, goal, direction, changed = _asked(project, words, search, targets)
+    planner = planner_with(project, targets, assignments, sample=search.sample)
+    names = planner.graph.subset(targets)
+    planner.check(names)
+    own = _own(planner.graph, changed)
+    return SweepPlan(
+        spaces.written(words),
+        sampler,
+        trials,
+        goal,
+        direction,
+        tuple(_shared(planner, names, changed)),
+        tuple(name for name in names if name in own),
+        tuple(spaces.grid_point(space, number) for number in range(trials)) if sampler == "grid" else (),
+    )
+
+
 def begin(
     project: Project,
     words: Sequence[str],
@@ -64,31 +121,17 @@ def begin(
     Raises `BadInput` before anything is changed for a wrong space, parameter, sampler or pipeline, `AxilError` if the
     sampler needs a package that is not there.
     """
-    space = spaces.parse(words)
-    if not space:
-        raise BadInput("there is nothing to vary", "", "axil sweep 'train.lr=log(1e-4,1e-1)' 'model=mlp,cnn'")
-    size = spaces.grid_size(space)
-    sampler = search.sampler or ("grid" if size and not search.trials else "tpe")
-    goal, direction = _goal(project, search.goal)
-    _check_search(space, size, sampler, goal, search)
-    params.check(project.params.flat, [Assignment(key, None) for key in space], project.params.path)
+    asked = _asked(project, words, search, targets)
     taken = take(project, targets, assignments=assignments, message=message, sample=search.sample, progress=progress)
-    changed = {name for name, one in taken.planner.graph.stages.items() if reads(one, space)}
-    for key in space:
-        if not any(reads(taken.planner.graph.stages[name], (key,)) for name in _names(taken)):
-            raise BadInput(f"no stage reads `{key}`", "all trials would be the same", "name it in `params` of a stage")
-    trials = size if sampler == "grid" else search.trials or 20
-    if sampler == "grid" and search.trials:
-        trials = min(size, search.trials)
     return _recorded(
         project,
         taken,
-        _shared(taken, changed),
+        _shared(taken.planner, _names(taken), asked.changed),
         space=spaces.written(words),
-        sampler=sampler,
-        trials=trials,
-        goal=goal,
-        direction=direction,
+        sampler=asked.sampler,
+        trials=asked.trials,
+        goal=asked.goal,
+        direction=asked.direction,
         seed=search.seed,
         pruner=search.pruner,
         sample=search.sample,
@@ -108,13 +151,18 @@ def begin_replicates(
     sample: int = 0,
     progress: Progress = SILENT,
 ) -> Begun:
-    """Record a group of runs that differ in nothing but the seed. Raises `BadInput` if no stage depends on it."""
+    """Record a group of runs that differ in nothing but the seed.
+
+    Raises `BadInput` if no stage depends on it, or one of `assignments` sets it.
+    """
     key, changed = seeded_stages(project, targets)
+    if key and any(one.key == key for one in parse_assignments(assignments)):
+        raise BadInput(f"`{key}` is what the seeds are", "it cannot be set to something else", f"leave --set {key} out")
     taken = take(project, targets, assignments=assignments, message=message, sample=sample, progress=progress)
     return _recorded(
         project,
         taken,
-        _shared(taken, changed),
+        _shared(taken.planner, _names(taken), changed),
         seeds=list(seeds),
         seed_key=key,
         sampler="seeds",
@@ -175,6 +223,20 @@ def _goal(project: Project, text: str) -> tuple[str, str]:
     return goal, project.file.metrics.get(goal, "max")
 
 
+def _asked(project: Project, words: Sequence[str], search: Search, targets: Sequence[str]) -> _Asked:
+    """Raises `BadInput` for a space or search that cannot be."""
+    space = spaces.parse(words)
+    if not space:
+        raise BadInput("there is nothing to vary", "", "axil sweep 'train.lr=log(1e-4,1e-1)' 'model=mlp,cnn'")
+    size = spaces.grid_size(space)
+    sampler = search.sampler or ("grid" if size and not search.trials else "tpe")
+    goal, direction = _goal(project, search.goal)
+    _check_search(space, size, sampler, goal, search)
+    params.check(project.params.flat, [Assignment(key, None) for key in space], project.params.path)
+    trials = min(size, search.trials or size) if sampler == "grid" else search.trials or 20
+    return _Asked(space, sampler, trials, goal, direction, _changed(build(project.file.stages), targets, space))
+
+
 def _check_search(space: Space, size: int, sampler: str, goal: str, search: Search) -> None:
     if sampler not in SAMPLERS:
         raise BadInput(f"there is no sampler {sampler}", f"there are: {', '.join(SAMPLERS)}")
@@ -209,13 +271,26 @@ def _names(taken: Taken) -> list[str]:
     return taken.planner.graph.subset(taken.base.targets)
 
 
-def _shared(taken: Taken, changed: Iterable[str]) -> list[str]:
-    """The stages that no trial changes, if something has to be run for them first; else none."""
-    graph: Graph = taken.planner.graph
-    below = reach(changed, graph.downstream)
-    always = {name for name, stage in graph.stages.items() if stage.always}
-    shared = [name for name in _names(taken) if name not in below | reach(always, graph.downstream)]
-    plan = taken.planner.plan_all(shared) if shared else ()
+def _changed(graph: Graph, targets: Sequence[str], space: Space) -> frozenset[str]:
+    """The stages that read a parameter of `space`. Raises `BadInput` if none that `targets` need reads one of them."""
+    names = graph.subset(targets)
+    for key in space:
+        if not any(reads(graph.stages[name], (key,)) for name in names):
+            raise BadInput(f"no stage reads `{key}`", "all trials would be the same", "name it in `params` of a stage")
+    return frozenset(name for name, stage in graph.stages.items() if reads(stage, space))
+
+
+def _own(graph: Graph, changed: Iterable[str]) -> set[str]:
+    """The stages that each trial has to look at for itself."""
+    always = [name for name, stage in graph.stages.items() if stage.always]
+    return reach([*changed, *always], graph.downstream)
+
+
+def _shared(planner: Planner, names: Iterable[str], changed: Iterable[str]) -> list[str]:
+    """Those of the stages `names` that no trial changes, if something has to be run for them first; else none."""
+    own = _own(planner.graph, changed)
+    shared = [name for name in names if name not in own]
+    plan = planner.plan_all(shared) if shared else ()
     return shared if any(decision.action in ("run", "waits") for decision in plan) else []
 
 

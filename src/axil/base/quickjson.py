@@ -22,7 +22,7 @@ def loads(data: str | bytes) -> Any:
     try:
         text = data if isinstance(data, str) else data.decode()
         value, end = _scan(text, 0)
-        if end == len(text):
+        if not text[end:].strip(" \t\n\r"):
             return value
     except (StopIteration, TypeError, ValueError):
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from axil.errors import AxilError, BadInput, GitFailed
@@ -24,6 +23,8 @@ def begin_stamp(git: Git, who: str = "AUTHOR") -> Callable[[], str]:
     finish = git.begin_call("var", f"GIT_{who}_IDENT")
 
     def stamp() -> str:
+        import re
+
         result = finish()
         line = text(result.out).strip()
         if result.code or not re.fullmatch(r".*<[^<>]*> \d+ [+-]\d+", line):
@@ -71,7 +72,7 @@ def commit(git: Git, message: str, *, paths: Sequence[str] | None = None, all: b
     said = text(result.out)
     if after != before:
         return text(after).strip()  # made; only a hook that runs afterwards failed
-    if re.search(r"nothing (added )?to commit|no changes added to commit", said):
+    if any(words in said for words in ("nothing to commit", "nothing added to commit", "no changes added to commit")):
         return None
     if "identity unknown" in result.err or "Please tell me who you are" in result.err:
         raise _nobody(result.err)

@@ -126,7 +126,7 @@ def conflict(existing: str, wanted: str) -> BadInput:
     )
 
 
-_FORBIDDEN = frozenset(map(chr, range(0x21))) | frozenset("\x7f~^:?*[\\")
+FORBIDDEN = frozenset(map(chr, range(0x21))) | frozenset("\x7f~^:?*[\\")
 _LONGEST = 244  # a file name may have 255 bytes, and git appends ".lock"
 
 
@@ -158,7 +158,7 @@ def name_problem(name: str) -> str:
     if name in ("HEAD", "@"):
         return f"“{name}” has a meaning of its own in git"
     for char in name:
-        if char in _FORBIDDEN:
+        if char in FORBIDDEN:
             return f"it contains {'a space' if char == ' ' else f'the character {char!r}'}"
     for part in ("..", "@{", "//"):
         if part in name:

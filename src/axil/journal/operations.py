@@ -6,16 +6,15 @@ One immutable JSON file per operation, named by its ULID; that one was undone is
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from axil.base.atomic import sync_folder, write_all, write_atomic
 from axil.base.ids import is_id
 from axil.base.light import Any, NamedTuple
+from axil.base.quickjson import canonical, loads
 from axil.errors import BadInput, Damaged, NotFound
-from axil.git.refs import Head
+from axil.git.refs import FORBIDDEN, Head
 
 VERSION = 1
 KEEP = 1000
@@ -155,7 +154,7 @@ class OperationLog:
         except FileExistsError:
             raise BadInput(f"operation {operation} was undone already", "", "see: axil undo --list") from None
         try:
-            write_all(fd, json.dumps({"version": VERSION, "by": by}).encode() + b"\n")
+            write_all(fd, canonical({"version": VERSION, "by": by}).encode() + b"\n")
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -189,13 +188,13 @@ class OperationLog:
 
 def _dump(operation: Operation) -> bytes:
     # Lone surrogates of names that are not UTF-8 stay as escapes: the file is ASCII and reads back the same.
-    return json.dumps({"version": VERSION, **operation._asdict()}, ensure_ascii=True).encode("ascii") + b"\n"
+    return canonical({"version": VERSION, **operation._asdict()}).encode("ascii") + b"\n"
 
 
 def _load(data: bytes, operation: str, source: str) -> Operation:
     """The operation in `data`, checked field by field. Raises `Damaged`."""
     try:
-        value = json.loads(data)
+        value = loads(data)
         version = value.get("version")
         if version != VERSION:
             raise Damaged(
@@ -216,52 +215,60 @@ def _operation(value: dict[str, Any]) -> Operation:
         before, after = head
         head = (_head(before), _head(after))
     return Operation(
-        id=_matched(value["id"], _ULID, "id"),
+        id=_checked(value["id"], is_id, "id"),
         time=_number(value["time"]),
         command=_text(value["command"], "command"),
         worktree=_text(value["worktree"], "worktree"),
         refs=tuple(
-            RefMove(_matched(ref, _REF, "ref"), _git(old), _git(new)) for ref, old, new in value.get("refs", ())
+            RefMove(_checked(ref, _is_ref, "ref"), _git(old), _git(new)) for ref, old, new in value.get("refs", ())
         ),
         head=head,
         data=tuple(DataMove(_path(path), _content(old), _content(new)) for path, old, new in value.get("data", ())),
         files=tuple(FileMove(_path(path), _file(old), _file(new)) for path, old, new in value.get("files", ())),
-        records=tuple(_matched(record, _ULID, "record") for record in value.get("records", ())),
+        records=tuple(_checked(record, is_id, "record") for record in value.get("records", ())),
         saved=tuple(
-            Kept(_text(words, "saved"), _matched(oid, _HEX, "saved oid")) for words, oid in value.get("saved", ())
+            Kept(_text(words, "saved"), _checked(oid, _is_git, "saved oid")) for words, oid in value.get("saved", ())
         ),
         note=_text(value.get("note", ""), "note"),
-        undoes=_matched(value.get("undoes", ""), _ULID_OR_EMPTY, "undoes"),
+        undoes=_checked(value.get("undoes", ""), lambda text: not text or is_id(text), "undoes"),
     )
 
 
-_ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
-_ULID_OR_EMPTY = rf"(?:{_ULID})?"
-_HEX = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
-_CONTENT = r"(?:(?:file|exec|tree):)?[0-9a-f]{64}"
-_MODE = r"100644|100755|120000"
-_REF = r"refs/[^\x00-\x20\x7f~^:?*\[\\]+"
+_MODES = ("100644", "100755", "120000")
 
 
-def _matched(value: object, pattern: str, what: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+def _is_git(text: str) -> bool:
+    return len(text) in (40, 64) and not text.strip("0123456789abcdef")
+
+
+def _is_content(text: str) -> bool:
+    kind, colon, oid = text.rpartition(":")
+    return len(oid) == 64 and _is_git(oid) and (not colon or kind in ("file", "exec", "tree"))
+
+
+def _is_ref(text: str) -> bool:
+    return text.startswith("refs/") and len(text) > len("refs/") and FORBIDDEN.isdisjoint(text)
+
+
+def _checked(value: object, fits: Callable[[str], bool], what: str) -> str:
+    if not isinstance(value, str) or not fits(value):
         raise ValueError(f"{what} is {value!r}")
     return value
 
 
 def _git(value: object) -> str | None:
-    return None if value is None else _matched(value, _HEX, "git object id")
+    return None if value is None else _checked(value, _is_git, "git object id")
 
 
 def _content(value: object) -> str | None:
-    return None if value is None else _matched(value, _CONTENT, "content")
+    return None if value is None else _checked(value, _is_content, "content")
 
 
 def _file(value: Any) -> GitFile | None:
     if value is None:
         return None
     mode, blob = value
-    return GitFile(_matched(mode, _MODE, "mode"), _matched(blob, _HEX, "blob"))
+    return GitFile(_checked(mode, _MODES.__contains__, "mode"), _checked(blob, _is_git, "blob"))
 
 
 def _head(value: Any) -> Head:

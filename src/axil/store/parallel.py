@@ -111,7 +111,7 @@ class _Crew:
             for _ in range(min(cores(), len(pieces))):
                 self._start(tasks, work, finish)
         except BaseException:
-            self.__exit__()
+            self._end(kill=True)
             raise
         finally:
             os.close(tasks)
@@ -137,13 +137,18 @@ class _Crew:
     def __enter__(self) -> _Crew:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        import signal
+    def __exit__(self, kind: object, *_: object) -> None:
+        # Workers that have told everything end by themselves.
+        self._end(kill=kind is not None)
 
+    def _end(self, *, kill: bool) -> None:
         for pid in self._pids:
-            # The workers are still unreaped children, so these numbers cannot belong to anybody else.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            if kill:
+                import signal
+
+                # The workers are still unreaped children, so these numbers cannot belong to anybody else.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         for pipe in self._pipes:

@@ -15,7 +15,7 @@ _SEARCH = 16
 
 
 class Division(NamedTuple):
-    """Wanted objects: packs to send as they are, parts of packs, and files of their own."""
+    """Wanted objects: packs to send as they are, the largest first, parts of packs, and files of their own."""
 
     whole: list[Pack]
     parts: list[tuple[Pack, set[Oid]]]

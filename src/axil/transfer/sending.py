@@ -78,7 +78,8 @@ class Sender:
         """Ship all this. Raises `NotFound` or `Damaged` for what the store cannot give."""
         if division.nowhere:
             raise self._store.absent(min(division.nowhere))
-        for pack in division.whole:
+        # The smallest first: the disk or line begins while the next is made.
+        for pack in reversed(division.whole):
             self._shipper.ship(partial(self._renewed, pack), pack.size, pack.table.length())
         for pack, oids in division.parts:
             everything = zip(pack.table.locations(), pack.table.oids(), strict=True)

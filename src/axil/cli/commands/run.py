@@ -104,6 +104,8 @@ def run(args: argparse.Namespace, face: Face) -> int:
         from axil.actions.run import plan
 
         face.show(plan(project, args.stages, assignments=args.assignments, force=args.force), render_plan)
+        if args.seeds:
+            _note_seeds(face, args)
         return 0
     from axil.actions.run import run
 
@@ -145,6 +147,13 @@ def _replicates(args: argparse.Namespace, face: Face) -> int:
     )
     jobs = args.jobs if args.jobs > 1 else 0
     return carry_on(project, face, begun, How(jobs, host=os.uname().nodename), detach=args.detach)
+
+
+def _note_seeds(face: Face, args: argparse.Namespace) -> None:
+    from axil.actions.sweep import seeded_stages
+
+    _, changed = seeded_stages(face.project(), args.stages)
+    face.note(f"{len(args.seeds)} times, for the seeds {', '.join(map(str, args.seeds))}: {', '.join(sorted(changed))}")
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Run many variants of the current experiment: a search over parameters, from one snapshot of code and data.
 
   axil sweep 'train.lr=log(1e-4,1e-1)' 'model=mlp,cnn' --trials 30    look for the best
-  axil sweep 'layers=int(1,4)' 'p=0.1,0.3'                            every combination
+  axil sweep 'layers=int(1,4)' 'p=0.1,0.3'                            every combination; -n only tells which
   axil sweep 'train.lr=log(1e-4,1e-1)' --prune --goal min:loss        end early what is clearly worse
   axil sweep resume [ID]                                              go on after an interruption
   axil sweep show [ID]                                                trials, the best first
@@ -19,7 +19,7 @@ from contextlib import suppress
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
-from axil.cli.options import add_json, add_message, add_sample, add_set, natural, refused
+from axil.cli.options import add_dry_run, add_json, add_message, add_sample, add_set, natural, refused
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from axil.actions.drive import Event, How
-    from axil.actions.sweep import Begun
+    from axil.actions.sweep import Begun, SweepPlan
     from axil.actions.sweeps import SweepRow, SweepView
     from axil.actions.trials import Trial
     from axil.cli.face import Face
@@ -37,13 +37,15 @@ if TYPE_CHECKING:
 ACTIONS = ("resume", "list", "show")
 SAMPLERS = ("grid", "random", "tpe", "cmaes")
 PRUNERS = ("median", "halving")
+_SHOWN = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("words", metavar="KEY=VALUES", nargs="*", help="what to vary: log(a,b), int(a,b), uniform(a,b), or a,b,c")
     add("-t", "--target", metavar="STAGE", action="append", default=[], help="run this stage and what it needs")
-    add("-n", "--trials", metavar="N", type=natural, default=0, help="how many trials (default: all of a grid, or 20)")
+    add_dry_run(parser)
+    add("--trials", metavar="N", type=natural, default=0, help="how many trials (default: all of a grid, or 20)")
     add("--sampler", choices=SAMPLERS, default="", help="how values are chosen (default: grid where it ends, else tpe)")
     add("--goal", metavar="METRIC", default="", help="what to look for: f1, max:f1 or min:loss (default: the headline)")
     add("--prune", action="store_true", help="end trials early that do clearly worse than others (median of the goal)")
@@ -78,9 +80,13 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
     if len(args.words) > 2 or (word == "list" and len(args.words) > 1):
         raise UsageError(f"axil sweep {word}: too many words", " ".join(args.words[1:]), f"axil sweep {word} [ID]")
-    if args.sample:
-        why = "a sweep keeps the sample it was begun with"
-        raise UsageError(f"axil sweep {word}: --sample goes with a new sweep", why, f"axil sweep {word} [ID]")
+    for option, why in (
+        ("sample", "a sweep keeps the sample it was begun with"),
+        ("dry_run", "it tells what a new sweep would do"),
+    ):
+        if getattr(args, option):
+            what = f"axil sweep {word}: --{option.replace('_', '-')} goes with a new sweep"
+            raise UsageError(what, why, f"axil sweep {word} [ID]")
     name = args.words[1] if len(args.words) > 1 else ""
     if word == "resume":
         return _resume(args, face, name)
@@ -94,13 +100,18 @@ def run(args: argparse.Namespace, face: Face) -> int:
 
 
 def _start(args: argparse.Namespace, face: Face) -> int:
-    from axil.actions.sweep import Search, begin
+    from axil.actions.sweep import Search, begin, plan
 
     project = face.project()
+    pruner = args.pruner or "median" * args.prune
+    search = Search(args.sampler, args.trials, args.goal, args.seed, pruner, args.sample)
+    if args.dry_run:
+        face.show(plan(project, args.words, search, args.target, assignments=args.assignments), render_plan)
+        return 0
     begun = begin(
         project,
         args.words,
-        Search(args.sampler, args.trials, args.goal, args.seed, args.pruner or "median" * args.prune, args.sample),
+        search,
         args.target,
         assignments=args.assignments,
         message=args.message,
@@ -108,6 +119,22 @@ def _start(args: argparse.Namespace, face: Face) -> int:
         progress=face.progress(),
     )
     return carry_on(project, face, begun, how(args), detach=args.detach)
+
+
+def render_plan(face: Face, value: SweepPlan) -> None:
+    """How many trials, of which stages, with which parameters."""
+    goal = f", for {value.direction}:{safe(value.goal)}" if value.goal else ""
+    face.line(f"{fmt.count(value.trials, 'trial')}  {value.sampler}{goal}")
+    if value.shared:
+        face.line(f"once      {', '.join(map(safe, value.shared))}")
+    face.line(f"in each   {', '.join(map(safe, value.stages))}")
+    for number, point in enumerate(value.points[:_SHOWN], 1):
+        words = "  ".join(f"{safe(key)} {fmt.number(one)}" for key, one in point.items())
+        face.line(f"{number:>5}  {words}")
+    if len(value.points) > _SHOWN:
+        face.note(f"… and {len(value.points) - _SHOWN} more")
+    for key, text in value.space.items() if not value.points else ():
+        face.line(f"       {safe(key)} in {safe(text)}")
 
 
 def how(args: argparse.Namespace) -> How:
