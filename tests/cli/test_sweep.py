@@ -77,8 +77,8 @@ def test_a_dry_run_tells_the_trials_and_begins_none(lab):
     assert "lr in log(1e-4,1e-1)" in lab.axil("sweep", "-n", "lr=log(1e-4,1e-1)", "--trials", "7").out
     assert "other" in lab.axil("sweep", "-n", "other=1,2", code=1).err
     assert lab.axil("sweep", "list", "--json").json == [] and lab.axil("runs", "--json").json["runs"] == []
+    assert not lab.runs.exists()
     assert "--dry-run goes with a new sweep" in lab.axil("sweep", "-n", "show", code=2).err
-    lab.clean()
 
 
 def test_a_dry_run_of_replicates_says_what_runs_for_each_seed(lab):

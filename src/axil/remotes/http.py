@@ -12,6 +12,7 @@ from axil.errors import AxilError, BadInput
 from axil.remotes.base import Absent, Denied, Stat, Unreachable, check_key, check_prefix, check_range
 from axil.remotes.http_client import Client, Response
 from axil.remotes.http_index import Entry, entries, http_time
+from axil.remotes.wholes import Wholes
 from axil.remotes.world import Settings, World
 
 JOBS = 8
@@ -42,6 +43,8 @@ class Http:
         self.jobs = jobs
         self._client = client
         self._path = urlsplit(url).path
+        self._ranges = True
+        self._wholes = Wholes(self.get)
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Raises `Denied`."""
@@ -56,7 +59,7 @@ class Http:
         self._read_only(key)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        """See `Remote.get`. A server that knows no ranges sends all, and the rest is thrown away."""
+        """See `Remote.get`. A server that knows no ranges sends all, and is asked once for the parts of an object."""
         check_key(key)
         check_range(start, length)
         if length == 0:
@@ -65,6 +68,8 @@ class Http:
             return b""
         headers = {}
         if start or length is not None:
+            if not self._ranges:
+                return self._wholes.part(key, start, length)
             headers["Range"] = f"bytes={start}-" if length is None else f"bytes={start}-{start + length - 1}"
         answer = self._client.request("GET", self._quoted(key), headers)
         if answer.status == 416:
@@ -76,6 +81,8 @@ class Http:
             raise Unreachable(f"cannot read {self.url}/{key}", "the server sent another range than it was asked for")
         if answer.status != 200:
             raise self._failed(key, answer)
+        if headers:
+            self._ranges = False
         return answer.body[start:] if length is None else answer.body[start : start + length]
 
     def stat(self, key: str) -> Stat | None:

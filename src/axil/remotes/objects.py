@@ -9,6 +9,7 @@ from axil.errors import AxilError
 from axil.remotes.base import Absent, Denied, Stat, check_key, check_prefix, check_range, is_key
 from axil.remotes.objects_errors import Answer, refused
 from axil.remotes.objects_settings import Bucket, bucket_of
+from axil.remotes.wholes import Wholes
 from axil.remotes.world import Settings, World
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class Objects:
         self._bucket = bucket
         self._store = store
         self._ranges = True
+        self._wholes = Wholes(self._whole)
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """See `Remote.put`; one request, whatever the size, so nothing half is ever left there."""
@@ -97,8 +99,9 @@ class Objects:
                 return b""
             except _NoRanges:
                 self._ranges = False
-        whole = self._asking(key, lambda: self._get(key, 0, None))
-        return whole[start:] if length is None else whole[start : start + length]
+        if start or length is not None:
+            return self._wholes.part(key, start, length)
+        return bytes(self._whole(key))
 
     def stat(self, key: str) -> Stat | None:
         """See `Remote.stat`."""
@@ -150,6 +153,12 @@ class Objects:
         import obstore
 
         obstore.put(self._store, key, data, mode=mode, use_multipart=False)
+
+    def _whole(self, key: str) -> Any:
+        """All bytes of an object, as obstore holds them."""
+        import obstore
+
+        return self._asking(key, lambda: obstore.get(self._store, key).bytes())
 
     def _get(self, key: str, start: int, length: int | None) -> bytes:
         import obstore
