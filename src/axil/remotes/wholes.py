@@ -14,8 +14,8 @@ _MOST = 2
 class Wholes:
     """Hands out parts of objects that `fetch` gives whole, as bytes or what has a buffer of them.
 
-    Safe for threads: one fetches, the others wait. An object is forgotten when as much of it was given as it has, and its parts are given once: who asks for the same
-    part again doubts it, and gets it from the service.
+    Safe for threads: one fetches, the others wait. An object is forgotten when as much of it was given as it has, and
+    its parts are given once: who asks for the same part again doubts it, and gets it from the service.
     """
 
     def __init__(self, fetch: Callable[[str], Any]) -> None:
