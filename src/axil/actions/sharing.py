@@ -227,12 +227,9 @@ def _bring_from(
     older: Mapping[Oid, Oid],
     progress: Progress,
 ) -> None:
-    from axil.transfer.fetch import fetch, plan_fetch
+    from axil.transfer.fetch import fetch
 
     store, catalog = project.store, storage.catalog
-    plan = plan_fetch(store, catalog, oids)
-    if plan.missing and not plan.objects:
-        storage.refresh()
 
     def announce(bytes_: int, whole: bool) -> None:
         if bytes_:
