@@ -14,16 +14,13 @@ from functools import partial
 from axil.base.hashing import OID_SIZE, Oid
 from axil.base.light import NamedTuple
 from axil.errors import Damaged
-from axil.formats.pack import CODEC, HEADER_SIZE, KIND, KINDS, MAX_RAW, RAW, ZSTD, Buffer, possible
+from axil.formats.pack import CODEC, HEADER_SIZE, KIND, KINDS, MAX_RAW, RAW, ROWS_AT_ONCE, ZSTD, Buffer, possible
 
 MAGIC = b"AXILINDX"
 VERSION = 1
 NONCE_SIZE = 16
 MAX_ENTRIES = 1 << 20
 """Writers start another index after this many entries (51 MB)."""
-
-_ROWS_AT_ONCE = 4096
-"""So many rows are taken apart together."""
 
 _HEADER = struct.Struct("<8sHHIII16s")
 _FANOUT = struct.Struct("<256I")
@@ -183,8 +180,8 @@ class Index:
         return self._with_places(self._buffer[self._oids_at : self._rows_at], rows)
 
     def _with_places(self, oids: bytes, rows: bytes) -> Iterator[tuple[Oid, Place]]:
-        for at in range(0, len(oids) // OID_SIZE, _ROWS_AT_ONCE):
-            end = at + _ROWS_AT_ONCE
+        for at in range(0, len(oids) // OID_SIZE, ROWS_AT_ONCE):
+            end = at + ROWS_AT_ONCE
             places = self._places(rows[at * ROW_SIZE : end * ROW_SIZE])
             yield from zip(_cut(oids[at * OID_SIZE : end * OID_SIZE]), places, strict=True)
 

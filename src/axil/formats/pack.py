@@ -56,7 +56,7 @@ class Location(NamedTuple):
 _location = partial(tuple.__new__, Location)
 """A location straight from its fields, without the constructor: a hundred thousand may be read."""
 
-_ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 4096
 """So many rows of a table are taken apart together: a million of them at a time would need much memory."""
 
 KIND = bytes(flags & 15 for flags in range(256))
@@ -189,8 +189,8 @@ class Table:
         """The location of every entry, in the order of `oids`. Raises `Damaged` like `location`."""
         found: list[Location] = []
         end = self._rows_at + self.count * ROW_SIZE
-        for at in range(self._rows_at, end, _ROWS_AT_ONCE * ROW_SIZE):
-            rows = list(_ROW.iter_unpack(self._buffer[at : min(at + _ROWS_AT_ONCE * ROW_SIZE, end)]))
+        for at in range(self._rows_at, end, ROWS_AT_ONCE * ROW_SIZE):
+            rows = list(_ROW.iter_unpack(self._buffer[at : min(at + ROWS_AT_ONCE * ROW_SIZE, end)]))
             offsets, stored, raws, flags = zip(*rows, strict=True)
             if possible(offsets, stored, raws, flags, repeat(self._end)):
                 kinds, codecs = map(KIND.__getitem__, flags), map(CODEC.__getitem__, flags)

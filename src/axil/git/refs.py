@@ -149,6 +149,11 @@ def split_tracked(tracked: str, known: Collection[str]) -> tuple[str, str]:
     return parts[0], "/".join(parts[1:])
 
 
+def is_object_id(text: str) -> bool:
+    """Whether `text` is a whole git object id, of SHA-1 or SHA-256."""
+    return len(text) in (40, 64) and not text.strip("0123456789abcdef")
+
+
 def name_problem(name: str) -> str:
     """What keeps `name` from being a branch; empty if nothing does."""
     if not name:

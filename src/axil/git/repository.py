@@ -8,7 +8,7 @@ from collections.abc import Callable
 from axil.base.light import NamedTuple
 from axil.errors import AxilError, BadInput, NotFound
 from axil.git.process import Git, Result, failure, require_version, text
-from axil.git.refs import Head, unborn_head
+from axil.git.refs import Head, is_object_id, unborn_head
 
 
 class Repository(NamedTuple):
@@ -91,17 +91,13 @@ def _repository(git: Git, start: str, ask: tuple[str, ...], result: Result) -> t
     if "true" in (bare, inside):
         raise _no_work_tree(start, bare == "true")
     top, rest = "".join(answers[6:7]), answers[7:]
-    if not os.path.isabs(top) or not os.path.isdir(top) or (rest and rest[0] != "HEAD" and not _is_oid(rest[0])):
+    if not os.path.isabs(top) or not os.path.isdir(top) or (rest and rest[0] != "HEAD" and not is_object_id(rest[0])):
         # A line end in a path makes the answers run together: ask for each path alone.
         git_dir, common_dir, top = (_path(git, question) for question in _QUESTIONS[4:])
         rest = []
     common_dir = os.path.normpath(os.path.join(start, common_dir))
     repository = Repository(top, git_dir, os.path.abspath(common_dir), False, shallow == "true", object_format)
     return repository, rest
-
-
-def _is_oid(answer: str) -> bool:
-    return len(answer) in (40, 64) and not answer.strip("0123456789abcdef")
 
 
 def git_dirs(repository: Repository) -> list[str]:

@@ -14,7 +14,7 @@ from axil.base.ids import is_id
 from axil.base.light import Any, NamedTuple
 from axil.base.quickjson import canonical, loads
 from axil.errors import BadInput, Damaged, NotFound
-from axil.git.refs import FORBIDDEN, Head
+from axil.git.refs import FORBIDDEN, Head, is_object_id
 
 VERSION = 1
 KEEP = 1000
@@ -227,7 +227,8 @@ def _operation(value: dict[str, Any]) -> Operation:
         files=tuple(FileMove(_path(path), _file(old), _file(new)) for path, old, new in value.get("files", ())),
         records=tuple(_checked(record, is_id, "record") for record in value.get("records", ())),
         saved=tuple(
-            Kept(_text(words, "saved"), _checked(oid, _is_git, "saved oid")) for words, oid in value.get("saved", ())
+            Kept(_text(words, "saved"), _checked(oid, is_object_id, "saved oid"))
+            for words, oid in value.get("saved", ())
         ),
         note=_text(value.get("note", ""), "note"),
         undoes=_checked(value.get("undoes", ""), lambda text: not text or is_id(text), "undoes"),
@@ -237,13 +238,9 @@ def _operation(value: dict[str, Any]) -> Operation:
 _MODES = ("100644", "100755", "120000")
 
 
-def _is_git(text: str) -> bool:
-    return len(text) in (40, 64) and not text.strip("0123456789abcdef")
-
-
 def _is_content(text: str) -> bool:
     kind, colon, oid = text.rpartition(":")
-    return len(oid) == 64 and _is_git(oid) and (not colon or kind in ("file", "exec", "tree"))
+    return len(oid) == 64 and is_object_id(oid) and (not colon or kind in ("file", "exec", "tree"))
 
 
 def _is_ref(text: str) -> bool:
@@ -257,7 +254,7 @@ def _checked(value: object, fits: Callable[[str], bool], what: str) -> str:
 
 
 def _git(value: object) -> str | None:
-    return None if value is None else _checked(value, _is_git, "git object id")
+    return None if value is None else _checked(value, is_object_id, "git object id")
 
 
 def _content(value: object) -> str | None:
@@ -268,7 +265,7 @@ def _file(value: Any) -> GitFile | None:
     if value is None:
         return None
     mode, blob = value
-    return GitFile(_checked(mode, _MODES.__contains__, "mode"), _checked(blob, _is_git, "blob"))
+    return GitFile(_checked(mode, _MODES.__contains__, "mode"), _checked(blob, is_object_id, "blob"))
 
 
 def _head(value: Any) -> Head:

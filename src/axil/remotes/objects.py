@@ -163,11 +163,8 @@ class Objects:
     def _get(self, key: str, start: int, length: int | None) -> bytes:
         import obstore
 
-        if length is None:
-            answer = obstore.get(self._store, key, options={"range": {"offset": start}} if start else {})
-        else:
-            answer = obstore.get(self._store, key, options={"range": (start, start + length)})
-        return answer.bytes().to_bytes()
+        part: Any = {"offset": start} if length is None else (start, start + length)
+        return obstore.get(self._store, key, options={"range": part}).bytes().to_bytes()
 
     def _asking(self, key: str, act: Callable[[], T]) -> T:
         from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError

@@ -28,7 +28,8 @@ class Wholes:
         with self._lock:
             whole = self._known.get(key)
             if whole is None or (start, length) in whole.given:
-                while len(self._known) >= _MOST:
+                self._known.pop(key, None)
+                if len(self._known) == _MOST:
                     del self._known[next(iter(self._known))]
                 whole = self._known[key] = _Whole()
             whole.given.add((start, length))

@@ -131,13 +131,16 @@ class Catalog:
             )
         return None
 
-    def add(self, oid: Oid, data: bytes) -> None:
-        """Note an index that this process has just put on the remote."""
+    def put_index(self, data: bytes) -> Oid:
+        """Put an index on the remote, and note it here; its id. What it names must be there."""
+        oid = hash_bytes(data)
+        self.remote.put(keys.index_key(oid), data)
         os.makedirs(self._index_folder, exist_ok=True)
         write_atomic(self._path(oid), data, sync=False)
         self._open(oid)
         self._unverified.pop(oid, None)
         self._settle()
+        return oid
 
     def reset(self) -> None:
         """Drop all that this clone noted of the remote: another one has its place."""

@@ -6,9 +6,7 @@ The cuts are those of cutting the whole at once; chunks and the blob are hashed 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 
 from blake3 import blake3
@@ -18,6 +16,7 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError, Damaged
 from axil.formats.sharing import Chunking
 from axil.store.faults import damaged
+from axil.transfer.ranges import in_threads
 
 if TYPE_CHECKING:
     from pyfastcdc import FastCDC
@@ -67,14 +66,8 @@ def stream(fd: int, blob: Oid, path: str, chunking: Chunking, window: int = WIND
         return chunks
 
     # Windows are hashed on another thread while the next ones are read and cut.
-    with ThreadPoolExecutor(1) as pool:
-        waiting: deque[Future[list[Chunk]]] = deque()
-        for pieces in _windows(fd, chunking, window):
-            waiting.append(pool.submit(hashed, pieces))
-            if len(waiting) == _AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+    for chunks in in_threads(1, hashed, _windows(fd, chunking, window), ahead=_AHEAD):
+        yield from chunks
     if whole.digest() != blob:
         raise damaged(blob, path, "its bytes do not match its name")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
-from axil.base.hashing import Oid, hash_bytes
+from axil.base.hashing import Oid
 from axil.base.progress import SILENT, Progress
 from axil.errors import Damaged
 from axil.formats import index as index_format
@@ -73,8 +73,5 @@ def put_index(
     """Put an index of `places` on the remote and into the catalog."""
     nonce = os.urandom(index_format.NONCE_SIZE)
     data = index_format.encode(places, sorted(packs), sorted(supersedes), nonce)
-    oid = hash_bytes(data)
     alive()
-    catalog.remote.put(keys.index_key(oid), data)
-    catalog.add(oid, data)
-    return oid
+    return catalog.put_index(data)

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import eq, itemgetter
 
-from axil.base.hashing import OID_SIZE, Oid, hash_bytes
+from axil.base.hashing import OID_SIZE, Oid
 from axil.formats import index as fmt
 from axil.formats import pack as pack_fmt
 from axil.formats.index import Index, PackInfo
-from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.packer import Finished, records_of
 
@@ -40,13 +39,6 @@ def indexes_of(
             for oid, index in _small(catalog.ids(), room):
                 draft.take(oid, index, gone)
         yield draft.encode()
-
-
-def put_index(catalog: Catalog, data: bytes) -> None:
-    """Puts an index on the remote, and notes it in `catalog`. What it names must be there."""
-    oid = hash_bytes(data)
-    catalog.remote.put(keys.index_key(oid), data)
-    catalog.add(oid, data)
 
 
 class _Draft:

@@ -23,7 +23,7 @@ from axil.transfer.catalog import Catalog
 from axil.transfer.closure import Closure, missing
 from axil.transfer.division import Division, divide
 from axil.transfer.identity import identify, noted, settle
-from axil.transfer.indexes import indexes_of, put_index
+from axil.transfer.indexes import indexes_of
 from axil.transfer.lease import Held, hold
 from axil.transfer.lookup import places
 from axil.transfer.notes import Protected, Uploads
@@ -269,7 +269,7 @@ class _Push:
         self._broken -= wanted
         self._held.keep()
         for index in chain(first, indexes):
-            put_index(self._catalog, index)
+            self._catalog.put_index(index)
         for done in packs:
             self._notes.remove(done.id)
         self.objects += len(wanted)

@@ -153,19 +153,22 @@ def in_threads(
     tasks: Iterable[Task],
     weigh: Callable[[Task], int] = lambda _: 0,
     most: int = MEMORY,
+    ahead: int = 0,
 ) -> Iterator[Result]:
     """`work` on each of `tasks`, `jobs` at a time; in the order given.
 
-    At most twice as many are ahead of the reader, and no more than together weigh `most`, but always one.
+    At most `ahead` (or twice as many as `jobs`) are ahead of the reader when the next task is taken, and no more than
+    together weigh `most`, but always one.
     """
     jobs = max(jobs, 1)
+    ahead = ahead or 2 * jobs
     waiting: list[tuple[int, Future[Result]]] = []
     load = 0
     pool = ThreadPoolExecutor(jobs)
     try:
         for task in tasks:
             weight = weigh(task)
-            while waiting and (len(waiting) >= 2 * jobs or load + weight > most):
+            while waiting and (len(waiting) >= ahead or load + weight > most):
                 done, future = waiting.pop(0)
                 yield future.result()
                 load -= done

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from axil.base.clock import Clock
-from axil.base.hashing import Oid, hash_bytes
+from axil.base.hashing import Oid
 from axil.base.light import NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import Damaged
@@ -163,8 +163,5 @@ def _put(catalog: Catalog, entries: _Entries, supersedes: list[Oid], most: int) 
     parts = list(entries.parts(most))
     for number, (rows, packs) in enumerate(parts, 1):
         data = fmt.encode(rows, packs, supersedes if number == len(parts) else (), os.urandom(fmt.NONCE_SIZE))
-        oid = hash_bytes(data)
-        catalog.remote.put(keys.index_key(oid), data)
-        catalog.add(oid, data)
-        made.append(keys.index_key(oid))
+        made.append(keys.index_key(catalog.put_index(data)))
     return made
