@@ -35,6 +35,8 @@ class Subject(NamedTuple):
     """Puts objects there, past the remote where it is read-only."""
     exact: bool = True
     """Whether `create` keeps its condition; some stores ignore it."""
+    gapless: bool = True
+    """Whether an object that is replaced is there at every moment."""
 
 
 WRITABLE = ("memory", "folder", "file-url", "faulty", "s3-moto", "s3-rclone", "azurite", "ssh")
@@ -172,7 +174,7 @@ def s3_moto(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
 def s3_rclone(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     url = request.getfixturevalue("rclone")
     remote = opened(tmp_path, url=f"s3://bucket/{unique()}", endpoint=url, **KEYS)
-    return Subject(remote, through(remote), exact=False)
+    return Subject(remote, through(remote), exact=False, gapless=False)
 
 
 MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], Remote | Subject]] = {

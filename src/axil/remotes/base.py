@@ -54,7 +54,8 @@ class Remote(Protocol):
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Store `data`: all or nothing is visible, durable on return. What was there is replaced.
 
-        The protocol gives every object a name of its own; only leases are written again under theirs.
+        The protocol gives every object a name of its own; only leases are written again under theirs. Some stores take
+        the old object away before the new one is there: nothing may depend on a lease being seen at every moment.
         """
 
     def create(self, key: str, data: bytes | bytearray | memoryview) -> bool:
