@@ -86,8 +86,11 @@ def test_assignments_that_are_none(small, text):
         (["run", "--seeds", "none"], "'none' is not a whole number from 1 on"),
         (["run", "--seeds", "1,1"], "'1,1' is not a list of different seeds such as 1,7,9"),
         (["run", "--seeds", "1,-7"], "'1,-7' is not a list of different seeds such as 1,7,9"),
-        (["sweep", "lr=1,2", "--time-limit", "5x"], "'5x' is not a time such as 90, 30m, 2h or 1d"),
-        (["sweep", "lr=1,2", "--time-limit", "0"], "'0' is not a time such as 90, 30m, 2h or 1d"),
+        (["sweep", "lr=1,2", "--time-limit", "5x"], "--time-limit: '5x' is no length of time: write \"2h\""),
+        (["sweep", "lr=1,2", "--time-limit", "0"], "--time-limit: it must be more than 0 seconds"),
+        (["remote", "check", "--max-time", "inf"], "--max-time: 'inf' is no length of time"),
+        (["remote", "check", "--sample", "200%"], "--sample: '200%' is not a share such as 5% or 0.05"),
+        (["wait", "x", "--timeout", "nan"], "--timeout: 'nan' is no length of time"),
     ],
 )
 def test_numbers_that_are_none(small, words, wanted):

@@ -7,10 +7,11 @@ A storage remote is a folder (/mnt/share/project), a bucket (s3://, gs://, az://
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from axil.base.light import TYPE_CHECKING, Any
 from axil.cli import format as fmt
-from axil.cli.options import add_dry_run, add_force, add_json, completing, subcommands
+from axil.cli.options import add_dry_run, add_force, add_json, completing, refused, span, subcommands
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--data", action="store_true", help="read every pack and compare it with its name")
     check.add_argument("--restore", action="store_true", help="also put every object together, as a fetch would")
     check.add_argument("--sample", metavar="5%", type=share, default=None, help="read so much, longest unread first")
-    check.add_argument("--max-time", metavar="30m", type=seconds, default=None, help="stop reading after so long")
+    check.add_argument("--max-time", metavar="30m", type=span, default=None, help="stop reading after so long")
     add_json(check)
     repair = command("repair", "write the index of a remote anew from its packs")
     _name(repair)
@@ -67,19 +68,11 @@ def _name(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
 
 def share(text: str) -> float:
     """`5%` or `0.05` as a share."""
-    value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    if not 0 < value <= 1:
-        raise ValueError(text)
-    return value
-
-
-def seconds(text: str) -> float:
-    """`90s`, `30m`, `2h` or a number of seconds."""
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    value = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
-    if value <= 0:
-        raise ValueError(text)
-    return value
+    with suppress(ValueError):
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        if 0 < value <= 1:
+            return value
+    raise refused(text, "a share such as 5% or 0.05")
 
 
 def run(args: argparse.Namespace, face: Face) -> int:

@@ -14,12 +14,11 @@ those under way.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
-from axil.cli.options import add_dry_run, add_json, add_message, add_sample, add_set, natural, refused
+from axil.cli.options import add_dry_run, add_json, add_message, add_sample, add_set, natural, span
 from axil.cli.style import safe
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--pruner", choices=PRUNERS, default="", help="the same, and who judges: median, or halving, which ends more")
     add("--seed", metavar="N", type=int, default=0, help="what the sampler's random numbers start from")
     add("-j", "--jobs", metavar="N", type=natural, default=0, help="trials at once, within what the machine allows")
-    add("--time-limit", metavar="2h", type=seconds, default=0.0, help="begin no more trials after so long")
+    add("--time-limit", metavar="2h", type=span, default=0.0, help="begin no more trials after so long")
     add("--gpus", metavar="N", type=natural, default=0, help="accelerators each trial has for itself")
     add("--retry-failed", action="store_true", help="with resume: run failed and stopped trials again")
     add("-d", "--detach", action="store_true", help="in the background")
@@ -60,16 +59,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_set(parser)
     add_message(parser, "commit the changed code and parameters with this message first")
     add_json(parser)
-
-
-def seconds(text: str) -> float:
-    """`90`, `30m`, `2h` or `1d` in seconds."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    with suppress(ValueError):
-        value = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
-        if value > 0:
-            return value
-    raise refused(text, "a time such as 90, 30m, 2h or 1d")
 
 
 def run(args: argparse.Namespace, face: Face) -> int:

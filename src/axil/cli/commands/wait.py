@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axil.base.light import TYPE_CHECKING
-from axil.cli.options import add_json, add_live
+from axil.cli.options import add_json, add_live, span
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_live(parser, "the runs to wait for", nargs="+")
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, help="give up after this long (exit code 1)")
+    parser.add_argument("--timeout", metavar="TIME", type=span, help="give up after this long (exit code 1)")
     add_json(parser)
 
 
