@@ -85,6 +85,7 @@ def test_a_dry_run_of_replicates_says_what_runs_for_each_seed(lab):
     toml = lab.read("axil.toml").replace('["lr"]', '["lr", "seed"]')
     lab.write({"params.yaml": "lr: 0.25\nseed: 0\n", "axil.toml": toml})
     assert "2 times, for the seeds 1, 3: train" in lab.axil("run", "-n", "--seeds", "1,3").err
+    assert "2 times, for the seeds 1, 3: train" in lab.axil("run", "-n", "--seeds", "1,3", "--sample", "2").err
     said = lab.axil("run", "--seeds", "1,3", "--set", "seed=7", code=1).err
     assert said.splitlines()[0] == "error: `seed` is what the seeds are"
     assert lab.axil("runs", "--json").json["runs"] == []

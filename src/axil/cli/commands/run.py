@@ -94,18 +94,8 @@ def _load() -> None:
 def run(args: argparse.Namespace, face: Face) -> int:
     _check(args)
     project = face.project(_load)
-    if args.dry_run and args.sample:
-        from axil.actions.rehearsal import plan_rehearsal
-
-        rehearsed = plan_rehearsal(project, args.sample, args.stages, assignments=args.assignments, force=args.force)
-        face.show(rehearsed, render_rehearsal)
-        return 0
     if args.dry_run:
-        from axil.actions.run import plan
-
-        face.show(plan(project, args.stages, assignments=args.assignments, force=args.force), render_plan)
-        if args.seeds:
-            _note_seeds(face, args)
+        _plan(project, args, face)
         return 0
     from axil.actions.run import run
 
@@ -127,6 +117,20 @@ def run(args: argparse.Namespace, face: Face) -> int:
     )
     face.show(value._replace(run=value.record) if face.json else value, render)
     return EXIT_CODES.get(value.run.state, 1)
+
+
+def _plan(project: Project, args: argparse.Namespace, face: Face) -> None:
+    if args.sample:
+        from axil.actions.rehearsal import plan_rehearsal
+
+        rehearsed = plan_rehearsal(project, args.sample, args.stages, assignments=args.assignments, force=args.force)
+        face.show(rehearsed, render_rehearsal)
+    else:
+        from axil.actions.run import plan
+
+        face.show(plan(project, args.stages, assignments=args.assignments, force=args.force), render_plan)
+    if args.seeds:
+        _note_seeds(face, args)
 
 
 def _replicates(args: argparse.Namespace, face: Face) -> int:
