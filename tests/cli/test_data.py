@@ -291,3 +291,13 @@ def test_a_switch_that_git_refuses_leaves_the_data_and_nothing_beside_it(small):
     small.repo.write({"code.py": "two"})
     small.axil("switch", "one")
     assert (folder / "7").read_text() == "one 7"
+
+
+def test_many_files_may_come_after_others(small):
+    """From 512 files on workers write packs of their own, beside what is staged already."""
+    for number in range(600):
+        small.repo.write({f"many/{number}": f"{number}\n"})
+    small.repo.write({"first/x": "x", "large.bin": "b" * 3_000_000})
+    small.axil("add", "first", "large.bin", "many")
+    assert {one["state"] for one in small.axil("status", "--json").json["data"]} == {"clean"}
+    assert small.axil("verify").out.splitlines()[-1].startswith("all is well")

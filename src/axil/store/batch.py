@@ -127,8 +127,15 @@ class Batch:
         if count(wanted) >= FORK_FROM:
             self._close_writer()
             self._squeezer = self._squeezer or Squeezer()
+        packs, files = len(self._staged.packs), len(self._staged.files)
+
+        def hand_over() -> object:
+            """In a worker: what it wrote itself, for `_adopt`."""
+            self._close_writer()
+            return self._staged.packs[packs:], self._staged.files[files:]
+
         try:
-            return read_all(wanted, self._smalls, self._large, progress, self._hand_over, self._adopt)
+            return read_all(wanted, self._smalls, self._large, progress, hand_over, self._adopt)
         except DiskFull as error:
             raise DiskFull(error.what, error.why, f"free {_megabytes(wanted)} MB and try again") from None
 
@@ -208,11 +215,6 @@ class Batch:
         if self._writer:
             self._staged.finish(self._writer)
             self._writer = None
-
-    def _hand_over(self) -> object:
-        """In a worker: everything it wrote, for `_adopt`."""
-        self._close_writer()
-        return self._staged.packs, self._staged.files
 
     def _adopt(self, staged: Any) -> None:
         """Takes over what a worker wrote."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from axil.base.hashing import hash_bytes
+from axil.base.hashing import Oid, hash_bytes
 from axil.errors import AxilError, BadInput, Damaged, NotFound, UsageError
 from axil.formats.tree import FILE, Columns, Entry
 from axil.store import Saved, Store
@@ -240,6 +241,30 @@ def test_put_files_gives_oid_and_stat(store: Store, tmp_path: Path, count: int) 
     assert hash_files(paths) == answers
     assert os.listdir(os.path.join(store.root, "tmp")) == []
     assert store.usage().files == 1
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["few", "many", "large", "bytes"])), ids="-".join)
+def test_one_batch_takes_all_kinds_in_any_order(store: Store, tmp_path: Path, order: tuple[str, ...]) -> None:
+    """What was staged before many files are shared out to workers stays what it was, and is there once."""
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(2 * LARGE))
+    put: dict[Oid, bytes] = {}
+    with store.batch() as batch:
+        for kind in (*order, "many"):
+            if kind == "bytes":
+                put |= {batch.put_bytes(data): data for data in (b"bytes", b"large" * LARGE)}
+                continue
+            paths = [str(large)]
+            if kind != "large":
+                count = 3 if kind == "few" else FORK_FROM
+                paths = files(tmp_path / f"{kind}{len(put)}", count, 400 + 4 * len(put))
+            answers = map(saved, batch.put_files(paths))
+            put |= {answer.oid: Path(path).read_bytes() for path, answer in zip(paths, answers, strict=True)}
+        batch.commit()
+    report = verify(store)
+    assert report.sound and report.objects == len(put)
+    assert all(store.read(oid) == data for oid, data in put.items())
+    assert os.listdir(os.path.join(store.root, "tmp")) == []
 
 
 @pytest.mark.parametrize("extra", [0, FORK_FROM])
