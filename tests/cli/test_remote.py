@@ -82,6 +82,20 @@ def test_what_cannot_be_a_remote(ann):
     assert "is in git" in ann.axil("remote", "add", "x", "/tmp/x", "--local", "--no-check", code=1).err
 
 
+def test_secrets_that_were_committed_are_not_pushed(ann, place):
+    ann.axil("push")
+    ann.write({"axil.local.toml": '[remotes.origin]\ntoken = "SECRET"\n'})
+    ann.run("add", "-f", "axil.local.toml")
+    ann.run("commit", "-qm", "oops")
+    ann.run("rm", "-q", "--cached", "axil.local.toml")
+    ann.run("commit", "-qm", "the commit before still has them")
+    for words in (("push",), ("push", "-n"), ("push", "--force")):
+        said = ann.axil(*words, code=1).err
+        assert said.startswith("error: axil.local.toml is in commit ") and "git rm --cached" in said
+    ann.run("reset", "-q", "--soft", "HEAD~2")
+    ann.axil("push")
+
+
 def test_which_remote_is_used(ann, place):
     ann.axil("remote", "add", "nas", str(place.folder / "nas"))
     assert [row["default"] for row in ann.axil("remote", "list", "--json").json] == [True, False]

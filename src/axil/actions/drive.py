@@ -142,7 +142,7 @@ class _Driver:
         judge = Judge(self._project, self._sweep, self._known.values()) if self._sweep.pruner else None
         curve = judge.curve if judge else lambda number: {}
         choose = sampler(self._sweep, self._known.values(), curve)
-        jobs = self._how.jobs or load_machine(self._project.root).jobs
+        jobs = self._how.jobs or load_machine(self._project.root, self._project.git).jobs
         end = time.monotonic() + self._how.time_limit if self._how.time_limit else float("inf")
         while True:
             while todo and len(self._going) < jobs and not self.asked and time.monotonic() < end:

@@ -157,7 +157,7 @@ def stop(project: Project, names: Sequence[str], *, now: bool = False) -> tuple[
     folders = [find(project, name) for name in names]
     for folder in folders:
         tell_to_stop(project, folder, now=now)
-    patience = GRACE + load_machine(project.root).grace
+    patience = GRACE + load_machine(project.root, project.git).grace
     deadline = time.monotonic() + patience
     for folder in folders:
         while os.path.isdir(folder.path) and rundir.is_live(project.runs_folder, folder.id):

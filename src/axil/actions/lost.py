@@ -28,7 +28,7 @@ def adopt(project: Project) -> list[Run]:
         project.store,
         project.index,
         project.clock,
-        max(GRACE, load_machine(project.root).grace),
+        max(GRACE, load_machine(project.root, project.git).grace),
         discard=lambda root: _discard(project, root),
     )
 

@@ -12,9 +12,11 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.errors import AxilError, BadInput, Blocked, NotFound
 from axil.git.commits import identity
+from axil.git.history import added_by
 from axil.git.refs import list_refs
 from axil.git.remote import set_upstream, upstream
 from axil.journal import REF
+from axil.project import LOCAL_FILE
 
 if TYPE_CHECKING:
     from axil.base.hashing import Oid
@@ -138,7 +140,20 @@ def pack(project: Project, names: Sequence[str], *, everything: bool = False, gi
     chosen = _chosen(project, names, everything)
     remote = git_remote(project, git)
     refs = {(ARCHIVE if one.archived else HEADS) + one.name: one.tip for one in chosen}
+    _check_secrets(project, remote, list(refs.values()))
     return Parcel(remote, tuple(chosen), refs, belongings(project, {one.name: one.tip for one in chosen}))
+
+
+def _check_secrets(project: Project, remote: str, tips: Sequence[str]) -> None:
+    """Raise `BadInput` if a commit that `remote` does not have yet brings axil.local.toml, where keys stand."""
+    commit = added_by(project.git, tips, LOCAL_FILE, remote)
+    if commit:
+        raise BadInput(
+            f"{LOCAL_FILE} is in commit {commit[:9]}",
+            "secrets may stand in it, and everybody who clones would have them",
+            f"take it out of the commit, the file stays: git rm --cached {LOCAL_FILE}, then git commit --amend "
+            "(git rebase -i for an older commit)",
+        )
 
 
 def storage_of(project: Project, parcel: Parcel, remote: str) -> Storage:

@@ -136,7 +136,8 @@ def run(
     handles = handles_of(project, chosen, on_event, progress)
     before = project.index.all_tracked()
     try:
-        outcome = execute(handles, request, snapshot=begin, jobs=jobs, grace=load_machine(project.root).grace)
+        grace = load_machine(project.root, project.git).grace
+        outcome = execute(handles, request, snapshot=begin, jobs=jobs, grace=grace)
     except Blocked:
         # Refused before anything ran: another run writes the same outputs, or a merge is not resolved.
         trace.take_back()

@@ -86,7 +86,7 @@ def supervise(
         try:
             me = identity(os.getpid())
             folder.record(Supervised(os.getpid(), me.ticks if me else 0))
-            machine = load_machine(project.root)
+            machine = load_machine(project.root, project.git)
             if queue:
                 gpus = _turn(project, folder, machine)
             else:

@@ -55,6 +55,15 @@ def log_commits(
     return commits
 
 
+def added_by(git: Git, tips: Sequence[str], path: str, remote: str) -> str:
+    """A commit below `tips` that adds or changes the file `path` and that `remote` was not seen to have; "" if none."""
+    if not tips:
+        return ""
+    shown = ("--max-count=1", "--no-show-signature", "--no-notes", "--format=%H", "--diff-filter=AM")
+    below = (*tips, "--not", f"--remotes={remote}", "--", path)
+    return text(git.run("-c", "log.showRoot=true", "log", *shown, *below)).strip()
+
+
 def line(git: Git, old: str, new: str) -> list[Commit]:
     """The way from the commit `old` to its descendant `new`, without `old`; at merges the first parent that is on it.
 

@@ -7,7 +7,7 @@ from tests.conftest import Repo
 
 from axil.errors import BadInput
 from axil.formats.project import ProjectFile
-from axil.pipeline.local import load_remotes
+from axil.pipeline.local import load_machine, load_remotes
 
 FILE = ProjectFile(remotes={"origin": {"url": "s3://bucket"}})
 
@@ -29,6 +29,18 @@ def test_a_file_that_is_not_text_is_refused(repo: Repo):
     local.mkdir()
     with pytest.raises(BadInput, match="cannot be read"):
         load_remotes(str(repo.path), FILE, repo.git)
+
+
+@pytest.mark.parametrize("name", ["axil.local.toml", "Axil.Local.TOML"])
+def test_a_file_that_came_with_the_repository_is_refused(repo: Repo, name: str):
+    """Whoever made it could lead credentials elsewhere, or have a command run."""
+    repo.write({"axil.local.toml": '[remotes.origin]\nendpoint = "http://evil"\n[machine]\nnotify = "evil"\n'})
+    assert load_machine(str(repo.path), repo.git).notify == "evil"
+    blob = repo.run("hash-object", "-w", "axil.local.toml").strip()
+    repo.run("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+    for read in (lambda: load_machine(str(repo.path), repo.git), lambda: load_remotes(str(repo.path), FILE, repo.git)):
+        with pytest.raises(BadInput, match="is in git, so it is not read"):
+            read()
 
 
 def test_a_branch_that_names_none_uses_those_of_another(repo: Repo):
