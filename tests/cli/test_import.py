@@ -257,8 +257,16 @@ def test_a_fetch_that_fails_changes_nothing(dvc: Dvc, axil: Axil, monkeypatch: p
     before = dvc.state()
     assert "no credentials" in axil("import", "dvc", "--fetch", code=1).err
     assert dvc.state() == before
+
+
+def test_without_dvc_what_folders_have_comes(dvc: Dvc, axil: Axil, monkeypatch: pytest.MonkeyPatch):
+    for path in dvc.cache.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    (dvc.path / "one.csv").unlink()
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert "dvc is not installed" in axil("import", "dvc", "--fetch", code=1).err
+    said = axil("import", "dvc", "--fetch")
+    assert "dvc is not installed" in said.err and "one.csv.dvc" in said.out
 
 
 def refused(dvc: Dvc, axil: Axil, *words: str) -> str:

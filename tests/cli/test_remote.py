@@ -128,6 +128,27 @@ def test_check_finds_what_is_wrong_and_repair_mends_indexes(ann, place):
     assert "damaged" in ann.axil("remote", "check", "--data", code=1).out
 
 
+@pytest.mark.parametrize("harm", ["flip", "truncate", "cut"])
+def test_damaged_packs_are_healed_by_whoever_has_the_data(ann, place, harm):
+    """The note of a push that all is there no longer holds, nor does what an index says."""
+    for pack in [path for path in (place.store / "packs").rglob("*") if path.is_file()]:
+        pack.chmod(0o644)
+        data = bytearray(pack.read_bytes())
+        if harm == "flip":
+            data[40] ^= 1
+        pack.write_bytes(bytes(data[: {"flip": None, "truncate": len(data) // 2, "cut": -1}[harm]]))
+    assert "damaged" in ann.axil("remote", "check", "--data", code=1).out
+    said = ann.axil("remote", "repair", "--data", "-n", "--json", code=None).json["salvaged"]
+    assert said["damaged"] and said["condemned"] == ""
+    said = ann.axil("remote", "repair", "--data", code=None)
+    assert "damaged" in said.out and "listed as" in said.out
+    ann.axil("push")
+    assert ann.axil("remote", "check", "--restore", "--json").json["sound"] is True
+    ben = place.join("Ben")
+    ben.axil("verify")
+    assert (ben.path / "model/weights.txt").read_bytes() == (ann.path / "model/weights.txt").read_bytes()
+
+
 def test_check_goes_on_past_a_damaged_index(ann, place):
     for index in (ann.path / ".git/axil/remotes").rglob("index/*"):
         index.unlink()

@@ -426,6 +426,31 @@ def test_clone_where_the_store_is_elsewhere(place):
     assert "axil.local.toml" in there.axil("remote", "list").out
 
 
+def test_clone_where_the_hub_names_a_branch_that_nobody_pushed(place):
+    """As a bare repository does whose HEAD is master, when all work on main."""
+    ann = place.found(push=False)
+    ann.run("branch", "-m", "main")
+    ann.axil("push")
+    Person(place.hub, "Ann").run("symbolic-ref", "HEAD", "refs/heads/other")
+    carol = Person(place.folder, "Carol")
+    moved = place.store.rename(place.folder / "moved")
+    said = carol.axil("clone", str(place.hub), "deep/carol", "--remote-url", moved.name)
+    assert "1 run" in said.out
+    there = Person(place.folder / "deep/carol", "Carol")
+    assert there.run("rev-parse", "--abbrev-ref", "HEAD", "@{upstream}") == "main\norigin/main"
+    assert (there.path / "model/weights.txt").read_text() == (ann.path / "model/weights.txt").read_text()
+    there.axil("push")
+
+
+def test_logs_come_when_they_are_asked_for(place):
+    ann = place.found(push=False)
+    ann.write({"train.py": "print('said by the stage')\n" + ann.read("train.py")})
+    ann.axil("run", "-q", "-m", "talks")
+    ann.axil("push")
+    bob = place.join("Bob")
+    assert "said by the stage" in bob.axil("logs").out
+
+
 def test_clone_of_what_is_no_project_or_is_in_the_way(place):
     carol = Person(place.folder, "Carol")
     plain = Person(place.folder / "plain", "Carol")

@@ -14,12 +14,14 @@ from axil.errors import AxilError, BadInput, Blocked, NotFound
 from axil.formats.project import FILE
 from axil.git import remote as git_remote
 from axil.git.process import Git
+from axil.git.refs import head
 from axil.project import Project, open_project
 
 if TYPE_CHECKING:
     from axil.actions.switch import Switched
 
 ORIGIN = "origin"
+_NEWEST = ("for-each-ref", "--sort=-committerdate", "--format=%(refname)")
 
 
 class Cloned(NamedTuple):
@@ -56,20 +58,21 @@ def clone(
     if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
         raise Blocked(f"{target} is there already", "it is not an empty folder", "name another: axil clone URL FOLDER")
     git_remote.clone(Git(start), url, target, exchange.refspecs(ORIGIN), progress=progress, ask=ask)
+    _check_out_some_branch(Git(target))
     try:
         project = open_project(target, environ, clock)
     except NotFound:
         raise NotFound(
             f"{url} was cloned to {target}, but it is no axil project",
             f"its default branch has no {FILE}",
-            "go to a branch that has one (git switch), or make it a project: axil init",
+            "go to a branch that has one (git switch BRANCH, then axil pull), or make it a project: axil init",
         ) from None
     equip(project)
     exchange.unite(project, ORIGIN)
     if remote_url:
         from axil.actions.remote import place
 
-        place(project, remote_url)
+        place(project, _absolute(start, remote_url))
     switched, trouble = _data(project, progress)
     return Cloned(
         project.root,
@@ -79,6 +82,17 @@ def clone(
         switched,
         tuple(trouble),
     )
+
+
+def _check_out_some_branch(git: Git) -> None:
+    """Where HEAD over there names a branch that nobody pushed, git checks out none: take main, or the newest one."""
+    if head(git).commit is not None:
+        return
+    prefix = f"refs/remotes/{ORIGIN}/"
+    names = [ref.removeprefix(prefix) for ref in git.lines(*_NEWEST, prefix) if not ref.endswith("/HEAD")]
+    if names:
+        name = next((one for one in ("main", "master") if one in names), names[0])
+        git.writing("switch", "--quiet", "--create", name, "--track", f"{ORIGIN}/{name}")
 
 
 def _data(project: Project, progress: Progress) -> tuple[Switched | None, list[str]]:
@@ -129,7 +143,7 @@ def _absolute(start: str, url: str) -> str:
     """A path counts from where the user is; everything else is git's to understand."""
     if not url:
         raise BadInput("clone what?", "the url is empty", "axil clone URL [FOLDER]")
-    if "://" in url or (":" in url and "/" not in url.partition(":")[0]):
+    if "://" in url or url.startswith("~") or (":" in url and "/" not in url.partition(":")[0]):
         return url
     return os.path.normpath(os.path.join(start, url))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from axil.actions.import_dvc_commit import advice, commit
 from axil.actions.import_dvc_data import Located, fetch, locate, refuse_edits, store
@@ -51,6 +51,7 @@ def import_dvc(
     branch: str = "",
     fetching: bool = False,
     dry_run: bool = False,
+    equip: Callable[[Project], None] = lambda project: None,
     clock: Clock = system_clock,
     progress: Progress = SILENT,
 ) -> Imported:
@@ -60,6 +61,7 @@ def import_dvc(
     from remotes that are folders, or brought by the user's `dvc fetch`. Raises before anything is changed.
     """
     project = Project(*discover_with_head(start), environ, clock)
+    equip(project)
     origin = source(project)
     before, base = require_clean(project)
     branch = branch or f"{before}_axil"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
-from axil.errors import AxilError, BadInput, Blocked
+from axil.errors import AxilError, Blocked
 from axil.formats.pointer import Pointer
 from axil.formats.tree import DIR, EXEC, FILE, Entry
 from axil.imports.dvc.cache import Found, files_of, find, listed
@@ -130,7 +130,7 @@ def _pointer(batch: Batch, located: Located, content: Callable[[Found], Entry]) 
 def fetch(project: Project, folder: str, targets: Sequence[str]) -> str:
     """Let the user's own `dvc` bring what `targets` (its files) track into its cache; what it said if it failed.
 
-    Raises `BadInput` if there is no such program.
+    Without such a program nothing comes, which is told.
     """
     import shutil
     import signal
@@ -140,9 +140,8 @@ def fetch(project: Project, folder: str, targets: Sequence[str]) -> str:
 
     program = shutil.which("dvc", path=project.environ.get("PATH"))
     if program is None:
-        raise BadInput(
-            "dvc is not installed", "there is no program `dvc` on the search path", "install it, or leave --fetch out"
-        )
+        project.tell("dvc is not installed, so only what remotes in folders of this machine have is fetched")
+        return ""
     with tempfile.TemporaryFile(dir=project.home) as output:
         command = [program, "fetch", "--", *(os.path.relpath(target, folder or ".") for target in targets)]
         running = processes.start(command, project.path(folder), project.environ, output.fileno())

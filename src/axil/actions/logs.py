@@ -69,6 +69,10 @@ def _log(project: Project, run: Run, record: StageRecord) -> StageLog:
     if not oid:
         return blank._replace(text=record.tail, problem="" if record.tail else "no log was recorded")
     try:
+        if project.shared:
+            from axil.actions.sharing import bring
+
+            bring(project, [bytes.fromhex(oid)])
         return blank._replace(text=project.store.read(bytes.fromhex(oid)).decode("utf-8", "replace"))
     except AxilError as error:
         return blank._replace(text=record.tail, problem=error.what)

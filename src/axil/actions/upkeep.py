@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from axil.transfer.findings import CheckReport
     from axil.transfer.prune import Pruned, PrunePlan
     from axil.transfer.repair import Repaired
+    from axil.transfer.salvage import Salvaged
 
 Depth = Literal["structure", "data", "restore"]
 
@@ -37,6 +38,8 @@ class Mended(NamedTuple):
 
     name: str
     report: Repaired
+    salvaged: Salvaged | None
+    """What reading all packs came to, if they were to be read."""
 
 
 class Pruning(NamedTuple):
@@ -72,13 +75,39 @@ def check(
         return Checked(storage.name, depth, report.sound, report)
 
 
-def repair(project: Project, name: str = "", *, dry_run: bool = False, progress: Progress = SILENT) -> Mended:
-    """Write a new index of the remote `name` from the tables at the ends of its packs."""
+def repair(
+    project: Project,
+    name: str = "",
+    *,
+    data: bool = False,
+    dry_run: bool = False,
+    host: str = "",
+    progress: Progress = SILENT,
+) -> Mended:
+    """Write a new index of the remote `name` from the tables at the ends of its packs.
+
+    With `data` all packs are read, too; what is sound in damaged ones is kept, and the next push of whoever has the
+    rest sends it again.
+    """
+    from axil.git.commits import identity
     from axil.transfer.repair import repair_index
+    from axil.transfer.salvage import salvage
 
     with open_storage(project, name) as storage:
         report = repair_index(storage.catalog, dry_run=dry_run, clock=project.clock, progress=progress)
-        return Mended(storage.name, report)
+        if not data:
+            return Mended(storage.name, report, None)
+        salvaged = salvage(
+            storage.catalog,
+            dry_run=dry_run,
+            author=identity(project.git),
+            host=host,
+            pid=os.getpid(),
+            new_id=project.new_id,
+            clock=project.clock,
+            progress=progress,
+        )
+        return Mended(storage.name, report, salvaged)
 
 
 def prune(

@@ -233,6 +233,4 @@ def _text(row: Mapping[str, Any], key: str) -> str:
 
 
 def _wrong(source: str, why: str) -> Damaged:
-    return Damaged(
-        f"{source} is damaged", why, "`axil remote check` tells what else is wrong; `axil remote repair` can help"
-    )
+    return Damaged(f"{source} is damaged", why, "`axil remote check` tells what else is wrong")

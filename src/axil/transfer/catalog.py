@@ -86,6 +86,11 @@ class Catalog:
         self.load()
         self._verify()
         self.refresh_condemned(broken)
+        while not self._refresh_indexes(broken):
+            pass
+
+    def _refresh_indexes(self, broken: dict[str, Damaged] | None) -> bool:
+        """Whether all that superseded others is still there: if not, those count again and have to be read."""
         listed = {oid for stat in self.remote.list(keys.INDEX) if (oid := keys.oid_of(stat.key)) is not None}
         wanted = sorted(listed - self._indexes.keys() - self._superseded)
         os.makedirs(self._index_folder, exist_ok=True)
@@ -96,11 +101,14 @@ class Catalog:
                     with _noting(broken, keys.index_key(oid)):
                         self._open(oid)
                     self._unverified.pop(oid, None)
+        gone: set[Oid] = set()
         for oid in self._indexes.keys() - listed:
             # A listing may lag behind, but an index that is gone without a successor takes its objects along.
             if self.remote.stat(keys.index_key(oid)) is None:
+                gone.update(self._indexes[oid].supersedes)
                 self._forget(oid)
         self._settle()
+        return gone.isdisjoint(listed - self._superseded - self._indexes.keys())
 
     def refresh_condemned(self, broken: dict[str, Damaged] | None = None) -> None:
         """Bring only the condemned lists up to date. Raises like `refresh`."""

@@ -96,6 +96,9 @@ class Inspection:
     def _judge(self, pack: PackInfo, done: Inspected) -> None:
         """Compares a pack that was read with the indexes; with `deep`, puts its large blobs together."""
         key = keys.pack_key(pack.id)
+        if pack.id in self._job.catalog.condemned_packs:
+            self._judge_condemned(pack, done)
+            return
         self._job.faults += done.faults
         for oid, place in places(self._job.catalog, done.table).items():
             if place.pack == pack.id and place[1:] != tuple(done.table[oid]):
@@ -103,6 +106,12 @@ class Inspection:
         for oid, location in done.table.items():
             if self._deep and location.type == fmt.RECIPE:
                 self._restore(key, oid)
+
+    def _judge_condemned(self, pack: PackInfo, done: Inspected) -> None:
+        """What is wrong with a pack that is going to be deleted matters only for what lies nowhere else."""
+        found = places(self._job.catalog, {bytes.fromhex(fault.oid) for fault in done.faults if fault.oid})
+        only = {oid.hex() for oid, place in found.items() if place.pack == pack.id}
+        self._job.faults += [fault for fault in done.faults if fault.oid in only]
 
     def _restore(self, key: str, oid: Oid) -> None:
         source = self._job.source

@@ -110,7 +110,7 @@ def prune(
     is needed is missing or cannot be read; then nothing was changed. May be killed at any moment, and repeated.
     """
     _check(catalog, grace)
-    with _alone(catalog, author=author, host=host, pid=pid, new_id=new_id, clock=clock) as (held, now):
+    with alone(catalog, author=author, host=host, pid=pid, new_id=new_id, clock=clock) as (held, now):
         looked = _look(catalog, roots_of_git, drop_roots, grace, now, held.lease.id, store, held.keep, progress)
         survey, shares, plan = looked
         _refuse(catalog, plan)
@@ -138,10 +138,11 @@ def restore_condemned(
     """
     _check(catalog, LEAST_GRACE)
     name = new_id or (lambda: make_id(clock))
-    with _alone(catalog, author=author, host=host, pid=pid, new_id=name, clock=clock) as (held, now):
+    with alone(catalog, author=author, host=host, pid=pid, new_id=name, clock=clock) as (held, now):
         survey = take(catalog, (), now, held.lease.id)
         if id not in survey.lists:
-            raise NotFound(f"{catalog.remote.url} has no condemned list {id}")
+            known = ", ".join(sorted(survey.lists)) or "none"
+            raise NotFound(f"{catalog.remote.url} has no condemned list {id}", f"lists there: {known}")
         roots = survey.lists[id].list.roots
         put: tuple[Root, ...] = ()
         for _ in range(_TRIES):
@@ -158,7 +159,7 @@ def restore_condemned(
 
 
 @contextlib.contextmanager
-def _alone(
+def alone(
     catalog: Catalog, *, author: str, host: str, pid: int, new_id: Callable[[], str], clock: Clock
 ) -> Iterator[tuple[Held, float]]:
     """Hold the lease of a prune; the remote's time at its beginning. Raises `Busy` if there is another prune alive.

@@ -215,7 +215,9 @@ class _Push:
     def _gone(self) -> None:
         """Notice packs that were relied on and are not there."""
         relied = self._relied - self.avoid
-        self.avoid |= relied - there(self._catalog.remote, relied).keys()
+        sizes = there(self._catalog.remote, relied)
+        named = self._catalog.packs()
+        self.avoid |= {oid for oid in relied if oid not in sizes or (oid in named and named[oid].size != sizes[oid])}
 
     def _divide(self, wanted: set[Oid]) -> Division:
         """Where `wanted` lies here. Raises `NotFound` for what is nowhere."""

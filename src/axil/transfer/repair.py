@@ -40,6 +40,8 @@ class Repaired(NamedTuple):
     """Keys of packs that no readable index named."""
     lost: tuple[str, ...]
     """Keys of packs that an index names and that are not there."""
+    missing: int
+    """Objects in those that lie nowhere else."""
     faults: tuple[Fault, ...]
     """Indexes and packs that cannot be read; of such packs, what an index says is kept."""
 
@@ -74,6 +76,15 @@ def repair_index(
             entries.add(info, None if isinstance(found, Fault) else found)
             progress.advance()
     progress.end()
+    missing = len(
+        {
+            oid
+            for index in catalog.indexes()
+            if not lost.isdisjoint(pack.id for pack in index.packs)
+            for oid, place in index.entries()
+            if place.pack in lost and oid not in entries.places
+        }
+    )
     made = [] if dry_run else _put(catalog, entries, sorted(old | catalog.superseded), most)
     return Repaired(
         len(there),
@@ -82,6 +93,7 @@ def repair_index(
         tuple(keys.index_key(oid) for oid in sorted(old)),
         tuple(keys.pack_key(info.id) for info in there if info.id not in named),
         tuple(keys.pack_key(oid) for oid in sorted(lost)),
+        missing,
         tuple(faults),
     )
 

@@ -107,11 +107,12 @@ class Source:
         """Raise `Damaged` or `NotFound` if something could not be had."""
         if self.damaged:
             oid, failure = min(self.damaged.items())
-            others = f" (and {len(self.damaged) - 1} others)" if len(self.damaged) > 1 else ""
+            more = len(self.damaged) - 1
+            others = f" (and {more} other{'s' * (more > 1)})" if more else ""
             raise Damaged(
                 f"object {oid.hex()[:12]} is damaged on the remote{others}",
                 failure.why,
-                "`axil remote check` shows all damage; pushing from a clone that has the object heals it",
+                "axil remote repair --data, then axil push from a clone that has it",
             )
         if self.absent:
             raise NotFound(

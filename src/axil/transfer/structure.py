@@ -81,6 +81,8 @@ class Structure:
             key = keys.pack_key(oid)
             # A listing may lag behind.
             found = listed.get(oid) or self.remote.stat(key)
+            if oid in self.catalog.condemned_packs and (found is None or found.size != info.size):
+                continue  # It is going to be deleted: only what it alone should hold is missing.
             if found is None:
                 self.faults.append(Fault(key, "", "an index names it, but it is not there"))
             elif found.size != info.size:

@@ -52,12 +52,24 @@ def test_a_damaged_index_is_superseded(remote: Memory, catalog: Catalog, here: S
     fetch(here, fresh, [blob(b"one").oid, blob(b"two").oid])
 
 
+def test_what_an_index_superseded_counts_again_when_it_is_gone(
+    remote: Memory, catalog: Catalog, clock: Clock
+) -> None:
+    """As when an older copy of the remote was put back."""
+    put_index(remote, [put_pack(remote, [blob(b"one")])])
+    repair_index(catalog, clock=clock)
+    (newest,) = catalog.ids()
+    remote.delete(keys.index_key(newest))
+    catalog.refresh()
+    assert catalog.find(blob(b"one").oid)
+
+
 def test_a_pack_that_is_gone_is_named_no_more(remote: Memory, catalog: Catalog, clock: Clock) -> None:
     gone, left = put_pack(remote, [blob(b"one")]), put_pack(remote, [blob(b"two")])
     put_index(remote, [gone, left])
     remote.delete(keys.pack_key(gone[0].id))
     report = repair_index(catalog, clock=clock)
-    assert report.lost == (keys.pack_key(gone[0].id),)
+    assert (report.lost, report.missing) == ((keys.pack_key(gone[0].id),), 1)
     assert list(catalog.packs()) == [left[0].id]
     assert catalog.find(blob(b"one").oid) is None
 
@@ -86,3 +98,12 @@ def test_condemned_packs_are_named_only_for_what_is_nowhere_else(
     assert catalog.find(blob(b"one").oid).pack == packs[1][0].id  # type: ignore[union-attr]
     assert catalog.find(blob(b"two").oid).pack == packs[0][0].id  # type: ignore[union-attr]
     assert doubled[0].id not in catalog.packs()
+
+
+def test_a_pack_that_is_gone_and_was_sent_again_is_not_missed(remote: Memory, catalog: Catalog, clock: Clock) -> None:
+    gone = put_pack(remote, [blob(b"one")])
+    put_index(remote, [gone])
+    put_index(remote, [put_pack(remote, [blob(b"one"), blob(b"two")])])
+    remote.delete(keys.pack_key(gone[0].id))
+    report = repair_index(catalog, clock=clock)
+    assert (len(report.lost), report.missing) == (1, 0)

@@ -37,6 +37,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
         branch=args.branch,
         fetching=args.fetch,
         dry_run=args.dry_run,
+        equip=face.equip,
         progress=face.progress(),
     )
     face.show(value, render)

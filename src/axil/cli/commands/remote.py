@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from axil.actions.remote import Added, RemoteRow, Removed
     from axil.actions.upkeep import Checked, Mended, Pruning
     from axil.cli.face import Face
+    from axil.transfer.salvage import Salvaged
 
 SHOWN = 20
 
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     command = subcommands(parser)
     add = command("add", "add a storage remote to axil.toml")
     add.add_argument("name", metavar="NAME", help="its name; the one called origin is used without -r")
-    add.add_argument("url", metavar="URL", help="a path, or s3://, gs://, az://, ssh://")
+    add.add_argument("url", metavar="URL", help="a path, or s3://, gs://, az://, ssh://; https:// to read from")
     add.add_argument("--local", action="store_true", help="for this machine alone: into axil.local.toml, not into git")
     add.add_argument("--no-check", action="store_true", help="do not try whether the place can be used")
     add_json(add)
@@ -43,8 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--sample", metavar="5%", type=share, default=None, help="read so much, longest unread first")
     check.add_argument("--max-time", metavar="30m", type=span, default=None, help="stop reading after so long")
     add_json(check)
-    repair = command("repair", "write the index of a remote anew from its packs")
+    repair = command("repair", "write the index of a remote anew from its packs, and let go of damaged packs")
     _name(repair)
+    repair.add_argument("--data", action="store_true", help="read every pack; of damaged ones keep what is sound")
     add_dry_run(repair)
     add_json(repair)
     prune = command("prune", "free what no branch, run or push needs on a remote, a week after it was listed")
@@ -168,22 +170,34 @@ def _render_check(face: Face, value: Checked) -> None:
         left = f", {report.unchecked:,} left for another time" if report.unchecked else ""
         face.line(f"read {fmt.count(report.checked, 'pack')}{left}")
     if report.orphans:
-        face.note(f"{fmt.count(len(report.orphans), 'pack')} of a push that broke off; axil remote prune removes them")
+        count = fmt.count(len(report.orphans), "pack")
+        face.note(f"{count} that no index names, as a push that broke off leaves: axil remote prune removes them")
+        if not value.sound:
+            face.hint("if an index was lost, axil remote repair names them again")
     if value.sound and not report.roots and not report.packs:
         face.line("nothing was pushed there yet")
     elif value.sound:
         more = style.dim("  (--data reads it all)") if value.depth == "structure" else ""
         face.line(style.green("nothing is wrong") + more)
     else:
-        face.hint("axil push from a clone that has the objects brings them back; axil remote repair mends indexes")
+        face.hint(
+            "axil remote repair mends indexes, with --data packs, too; then axil push from a clone that has the data"
+        )
 
 
 def _repair(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.upkeep import repair
 
-    value = repair(face.project(), args.name, dry_run=args.dry_run, progress=face.progress())
+    value = repair(
+        face.project(),
+        args.name,
+        data=args.data,
+        dry_run=args.dry_run,
+        host=os.uname().nodename,
+        progress=face.progress(),
+    )
     face.show(value, lambda face, value: _render_repair(face, value, args.dry_run))
-    return int(bool(value.report.lost))
+    return int(bool(value.report.missing or (value.salvaged and value.salvaged.lost)))
 
 
 def _render_repair(face: Face, value: Mended, dry_run: bool) -> None:
@@ -194,14 +208,38 @@ def _render_repair(face: Face, value: Mended, dry_run: bool) -> None:
     if report.added:
         face.line(f"  {fmt.count(len(report.added), 'pack')} that no index named")
     for key in report.lost[:SHOWN]:
-        face.warn(f"{safe(key)} is gone; push again from a clone that has its objects")
+        face.warn(f"{safe(key)} is gone")
+    if report.missing:
+        face.warn(f"{fmt.count(report.missing, 'object')} went with them: axil push from a clone that has them")
     for fault in report.faults[:SHOWN]:
         face.warn(f"{safe(fault.key)}: {safe(fault.why)}")
+    if value.salvaged is not None:
+        _render_salvaged(face, value.salvaged, dry_run)
+
+
+def _render_salvaged(face: Face, value: Salvaged, dry_run: bool) -> None:
+    face.line(f"read {fmt.count(value.checked, 'pack')}, {len(value.damaged) or 'none'} damaged")
+    for key in value.damaged[:SHOWN]:
+        face.line(f"{face.style.red('damaged')}  {safe(key)}")
+    if value.copied:
+        face.line(f"  {fmt.count(value.copied, 'sound object')} {'to be ' * dry_run}copied out of them")
+    if value.condemned:
+        face.line(f"  listed as {value.condemned}; a prune in a week deletes them")
+    if value.lost:
+        face.warn(f"{fmt.count(len(value.lost), 'object')} in them cannot be read any more")
+        face.hint("axil push from a clone that has them sends them again")
 
 
 def _prune(args: argparse.Namespace, face: Face) -> int:
     from axil.actions import upkeep
+    from axil.errors import UsageError
 
+    if args.restore and (args.dry_run or args.drop_roots):
+        raise UsageError(
+            "axil remote prune: --restore stands alone",
+            "it puts back at once what a list let go",
+            "axil remote prune --restore ID",
+        )
     project, host = face.project(), os.uname().nodename
     if args.restore:
         back = upkeep.restore(project, args.name, args.restore, host=host, progress=face.progress())
@@ -261,7 +299,8 @@ def _render_prune(face: Face, value: Pruning, dry_run: bool) -> None:
     if plan.mark.young:
         face.line(style.dim(f"  {fmt.size(plan.mark.young)} that nothing needs are younger than a week, and stay"))
     for lease in plan.leases:
-        face.note(f"a {lease.kind} of {safe(lease.author)} on {safe(lease.host)} is under way")
+        who = f"{safe(lease.author)} on {safe(lease.host)}"
+        face.note(f"a {lease.kind} of {who} is under way, or was killed less than half an hour ago")
     for why in plan.unreadable[:SHOWN]:
         face.warn(safe(why))
     if plan.missing:
