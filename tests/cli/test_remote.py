@@ -76,7 +76,7 @@ def test_list_never_shows_secrets(ann):
 
 def test_what_cannot_be_a_remote(ann):
     assert "ftp://" in ann.axil("remote", "add", "x", "ftp://host/x", code=1).err
-    assert "name has letters" in ann.axil("remote", "add", "a b", "/tmp/x", code=1).err
+    assert "cannot be a remote's name" in ann.axil("remote", "add", "a b", "/tmp/x", code=1).err
     ann.write({"axil.local.toml": ""})
     ann.run("add", "-f", "axil.local.toml")
     assert "is in git" in ann.axil("remote", "add", "x", "/tmp/x", "--local", "--no-check", code=1).err
@@ -126,6 +126,16 @@ def test_check_finds_what_is_wrong_and_repair_mends_indexes(ann, place):
     data[40] ^= 1
     pack.write_bytes(bytes(data))
     assert "damaged" in ann.axil("remote", "check", "--data", code=1).out
+
+
+def test_packs_that_are_gone_are_sent_again_after_a_repair(ann, place):
+    bob = place.join("Bob")
+    shutil.rmtree(place.store / "packs")
+    ann.axil("remote", "check", code=1)
+    said = ann.axil("remote", "repair", code=1)
+    assert "went with them" in said.err
+    bob.axil("push")
+    assert ann.axil("remote", "check", "--restore", "--json").json["sound"] is True
 
 
 @pytest.mark.parametrize("harm", ["flip", "truncate", "cut"])

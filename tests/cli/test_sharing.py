@@ -397,6 +397,39 @@ def test_preflight_finds_untracked_inputs_and_runs_of_uncommitted_code(place):
     }
 
 
+def inputs_missed(person: Person, *words: str) -> set[str]:
+    verdicts = person.axil("push", "-n", "--json", *words).json["verdicts"]
+    return {reason["path"] for verdict in verdicts for reason in verdict["reasons"] if reason["kind"] == "input"}
+
+
+def test_preflight_finds_imported_code_that_no_commit_has(place):
+    ann = place.found(push=False)
+    ann.write({"local_cfg.py": "z = 1\n", ".gitignore": ann.read(".gitignore") + "local_cfg.py\n"})
+    ann.commit({"helper.py": "y = 1\n", "train.py": "import local_cfg, helper\n" + ann.read("train.py")}, "imports")
+    assert inputs_missed(ann) == {"local_cfg.py"}  # before any run
+    ann.axil("run", "-q", "-m", "with them")
+    ann.run("rm", "-q", "--cached", "helper.py")
+    ann.run("commit", "-qm", "not in git any more")
+    assert inputs_missed(ann) == {"local_cfg.py", "helper.py"}
+    ann.axil("fork", "other")
+    ann.write({"train.py": ann.read("train.py").replace("import local_cfg, helper\n", "")})
+    ann.run("commit", "-qam", "without them")
+    assert inputs_missed(ann) == set()
+    assert inputs_missed(ann, "main") == {"local_cfg.py"}  # the run's own commit had the other one
+
+
+def test_preflight_believes_no_note_that_all_was_pushed(place):
+    ann = place.found()
+    assert ann.axil("push", "-n", "--json").json["objects"] == 0
+    whole = place.store.rename(place.folder / "whole")
+    shutil.copytree(whole, place.store)
+    for name in ("packs", "index", "roots"):
+        shutil.rmtree(place.store / name)
+    many = ann.axil("push", "-n", "--json").json["objects"]
+    assert many > 4
+    assert ann.axil("push", "--json").json["objects"] == many
+
+
 def test_preflight_works_offline_and_without_a_storage_remote(place):
     ann = place.found(push=False)
     ann.run("remote", "set-url", "origin", "https://127.0.0.1:9/hub.git")

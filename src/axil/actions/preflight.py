@@ -154,15 +154,18 @@ def _data(
         return "", 0, 0, tuple(one for one in parcel.needed.items if one.oid in away)
     name = storage_name(project, remote)
     with open_storage(project, name) as storage:
+        asked = True
         try:
             gone = unavailable(project, storage, parcel.needed)
         except AxilError as error:
+            asked = False
             trouble.append(error.what)
             catalog = storage.catalog
             away = lacking(project, catalog.missing(parcel.needed.oids), catalog=catalog)
             gone = tuple(one for one in parcel.needed.items if one.oid in away)
         out = {one.oid for one in gone}
-        plan = plan_push(project.store, storage.catalog, [oid for oid in parcel.needed.oids if oid not in out])
+        send = [oid for oid in parcel.needed.oids if oid not in out]
+        plan = plan_push(project.store, storage.catalog, send, ask=asked)
         return name, plan.send, plan.bytes, gone
 
 
@@ -237,11 +240,38 @@ def _pipeline(project: Project, one: Experiment) -> Iterator[Reason]:
             yield Reason("input", dep, text, f"axil add {dep} (data) or git add {dep} (code)")
         elif dep not in made and not nested_in(dep, made):
             folders.append(dep)
-    for path in _untracked(project, folders, made) if one.name == project.head.branch else ():
+    untracked = _untracked(project, folders, made) if one.name == project.head.branch else []
+    for path in untracked:
         yield Reason("input", path, f"{path} is part of an input, and in no commit", f"git add {path}")
+    for path, stage in _code_of_stages(project, one, files).items():
+        if path not in untracked and not nested_in(path, made):
+            yield Reason("input", path, f"{path} is code of stage {stage}, and in no commit", f"git add -f {path}")
     if stages and not any(LOCKS.fullmatch(path.rpartition("/")[2]) for path in files):
         text = "no file says which packages the code needs (uv.lock, requirements.txt …)"
         yield Reason("lock", "", text, "uv lock, or pip freeze > requirements.txt; then git add it")
+
+
+def _code_of_stages(project: Project, one: Experiment, files: set[str]) -> dict[str, str]:
+    """Code that stages run and that the newest commit of the experiment does not have -> a stage.
+
+    Of the current experiment it is looked for in the work tree; of others, what the best run used and git never had.
+    """
+    from axil.actions.run import planner_with
+    from axil.git.diff import ls_tree
+
+    found: dict[str, str] = {}
+    if one.name == project.head.branch:
+        try:
+            planner = planner_with(project)
+            for stage in planner.graph.stages:
+                found.update((path, stage) for path in planner.code(stage))
+        except AxilError:
+            pass  # `axil run` tells what is wrong with the pipeline.
+    elif (best := best_run(project, runs_of(project, one.name))) is not None:
+        record = project.journal.run(best.id)
+        had = {entry.name for entry in ls_tree(project.git, record.commit)} if record.commit else set()
+        found.update((path, stage.name) for stage in record.stages for path in stage.code if path not in had)
+    return {path: stage for path, stage in found.items() if path not in files}
 
 
 def _file_at(project: Project, commit: str) -> ProjectFile:

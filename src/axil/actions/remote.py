@@ -129,9 +129,11 @@ def _edited(project: Project, name: str, url: str, local: bool) -> str:
     """The file with the remote in it. Raises `BadInput` if that would be wrong."""
     from axil.formats import project as project_file
     from axil.formats import remotes_edit
-    from axil.formats.remotes import parse_local, united
+    from axil.formats.remotes import is_name, parse_local, united
 
     source = LOCAL_FILE if local else FILE
+    if not is_name(name):
+        raise BadInput(f"{name!r} cannot be a remote's name", "it has letters, digits, `_`, `-`, `.` and `@`")
     text = remotes_edit.add(_read(project, source), name, {"url": url}, source)
     if local:
         united(project.file.remotes, parse_local(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from axil.base.light import TYPE_CHECKING, Any, NamedTuple
 from axil.base.progress import SILENT, Progress, size
@@ -201,21 +201,39 @@ def bring(
     if not absent:
         return absent
     trouble: AxilError | None = None
+    lacked: list[str] = []
     for name in [storage_name(project, remote)] if remote else _in_order(project):
         try:
             with open_storage(project, name) as storage:
-                _bring_from(project, storage, absent, trees_only, sizes, older, progress)
-            return set()  # Else it would have said what it could not bring.
-        except NotFound:
-            pass  # Another remote may have the rest.
+                try:
+                    _bring_from(project, storage, absent, trees_only, sizes, older, progress)
+                except NotFound:
+                    lacked.append(_shown(storage))  # Another remote may have the rest.
+                else:
+                    return set()  # Else it would have said what it could not bring.
         except AxilError as error:
             trouble = trouble or error
         absent = lacking(project, absent, trees_only=trees_only)
         if not absent:
             return absent
     if trouble is not None:
+        if lacked:
+            raise type(trouble)(f"{_not_on(absent, lacked)}, and: {trouble.what}", trouble.why, trouble.hint)
         raise trouble
+    if lacked:
+        project.tell(_not_on(absent, lacked))
     return absent
+
+
+def _shown(storage: Storage) -> str:
+    from axil.transfer.identity import noted
+
+    never = "" if noted(storage.catalog) else ", where nothing was pushed yet"
+    return f"{storage.name} ({storage.remote.url}{never})"
+
+
+def _not_on(absent: set[Oid], remotes: Sequence[str]) -> str:
+    return f"{len(absent)} object{'s are' if len(absent) != 1 else ' is'} not on {' or '.join(remotes)}"
 
 
 def _bring_from(

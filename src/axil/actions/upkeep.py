@@ -90,11 +90,15 @@ def repair(
     rest sends it again.
     """
     from axil.git.commits import identity
+    from axil.transfer import keys
     from axil.transfer.repair import repair_index
-    from axil.transfer.salvage import salvage
+    from axil.transfer.salvage import condemn, salvage
 
     with open_storage(project, name) as storage:
         report = repair_index(storage.catalog, dry_run=dry_run, clock=project.clock, progress=progress)
+        if report.missing and not dry_run:
+            # Whoever noted that all was pushed looks again.
+            condemn(storage.catalog, [keys.oid_of(key) or b"" for key in report.lost], project.new_id)
         if not data:
             return Mended(storage.name, report, None)
         salvaged = salvage(

@@ -84,9 +84,14 @@ def united(
     return made
 
 
+def is_name(name: str) -> bool:
+    """Whether a remote can be called `name`."""
+    return re.fullmatch(_NAME, name) is not None
+
+
 def _settings(reader: Reader, name: str, value: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     where = ("remotes", name)
-    if not re.fullmatch(_NAME, name):
+    if not is_name(name):
         raise reader.bad(where, "a remote's name has letters, digits, `_`, `-`, `.` and `@`")
     reader.known(where, value, keys)
     found: dict[str, Any] = {}

@@ -216,6 +216,10 @@ class Planner:
         )
         return inputs, closure
 
+    def code(self, name: str) -> list[str]:
+        """Project paths of the code that the stage `name` runs, as far as that is seen without running it."""
+        return list(self._closure(self.graph.stages[name], ()).code)
+
     def _closure(self, stage: Stage, seen: Iterable[str]) -> Closure:
         def is_data(path: str) -> bool:
             declared = covering(path, stage.deps) or covering(path, self.graph.makers)

@@ -61,15 +61,19 @@ class Pushed(NamedTuple):
     root: str
 
 
-def plan_push(store: Store, catalog: Catalog, objects: Iterable[Oid]) -> PushPlan:
-    """What `push` would do, without the network and without writing."""
+def plan_push(store: Store, catalog: Catalog, objects: Iterable[Oid], *, ask: bool = False) -> PushPlan:
+    """What `push` would do, without writing. Without the network unless `ask`, which needs a catalog that is fresh."""
     catalog.load()
-    protected = Protected(catalog.folder)
-    protected.load(catalog.condemned)
     avoid = catalog.condemned_packs
+    wanted = tuple(objects)
+    if ask:
+        protected = _protected(catalog, wanted)
+    else:
+        protected = Protected(catalog.folder)
+        protected.load(catalog.condemned)
     found = noted(catalog)
     closure = Closure(store, catalog, avoid, (found.chunking if found else Chunking()).whole)
-    closure.add(objects, protected.all())
+    closure.add(wanted, protected.all())
     everything = closure.all()
     send = missing(catalog, closure, avoid)
     division = divide(store, send, closure.trees, VERBATIM)
@@ -215,8 +219,7 @@ class _Push:
     def _gone(self) -> None:
         """Notice packs that were relied on and are not there."""
         relied = self._relied - self.avoid
-        sizes = there(self._catalog.remote, relied)
-        named = self._catalog.packs()
+        sizes, named = there(self._catalog.remote, relied), self._catalog.packs()
         self.avoid |= {oid for oid in relied if oid not in sizes or (oid in named and named[oid].size != sizes[oid])}
 
     def _divide(self, wanted: set[Oid]) -> Division:

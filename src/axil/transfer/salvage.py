@@ -5,7 +5,7 @@ So every clone that pushes later takes what was only there as absent, and sends 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from axil.base.clock import Clock
@@ -78,11 +78,16 @@ def salvage(
         name = ""
         if damaged and not dry_run:
             copy(catalog, wanted.items(), held.keep, progress)
-            name = new_id()
-            listed = Condemned(name, tuple(sorted(damaged)), (), ())
             held.keep()
-            catalog.remote.put(keys.CONDEMNED + name, sharing.encode_condemned(listed))
+            name = condemn(catalog, damaged, new_id)
         return Salvaged(len(sizes), tuple(map(keys.pack_key, sorted(damaged))), len(wanted), lost, name)
+
+
+def condemn(catalog: Catalog, packs: Iterable[Oid], new_id: Callable[[], str]) -> str:
+    """Put a list that names `packs`, gone or damaged, without roots; its name."""
+    listed = Condemned(new_id(), tuple(sorted(packs)), (), ())
+    catalog.remote.put(keys.CONDEMNED + listed.id, sharing.encode_condemned(listed))
+    return listed.id
 
 
 def _damaged(

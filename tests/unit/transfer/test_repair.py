@@ -52,9 +52,7 @@ def test_a_damaged_index_is_superseded(remote: Memory, catalog: Catalog, here: S
     fetch(here, fresh, [blob(b"one").oid, blob(b"two").oid])
 
 
-def test_what_an_index_superseded_counts_again_when_it_is_gone(
-    remote: Memory, catalog: Catalog, clock: Clock
-) -> None:
+def test_what_an_index_superseded_counts_again_when_it_is_gone(remote: Memory, catalog: Catalog, clock: Clock) -> None:
     """As when an older copy of the remote was put back."""
     put_index(remote, [put_pack(remote, [blob(b"one")])])
     repair_index(catalog, clock=clock)
