@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+
+import pytest
 
 
 def names(small, *options):
@@ -368,3 +371,43 @@ def test_a_branch_of_plain_git_shows_its_parents_outputs(small):
     small.repo.run("commit-tree", "main^{tree}", "-m", "x")
     small.axil("switch", "plain")
     assert small.repo.read("model.txt") == model
+
+
+@pytest.mark.parametrize("way", ["delete", "archive", "git"])
+def test_a_name_used_again_hides_no_experiment(small, way):
+    base = small.repo.run("rev-parse", "--abbrev-ref", "HEAD").strip()
+    small.axil("run", "-m", "one")
+    small.axil("fork", "x")
+    if way == "git":
+        small.axil("delete", base)
+        small.repo.run("branch", base)
+    else:
+        small.axil(way, base)
+        small.axil("fork", base)
+    nodes = {node["name"]: node for node in small.axil("tree", "--json").json["nodes"]}
+    assert set(nodes) == {"x", base} and nodes["x"]["parent"] is None
+    assert nodes[base]["parent"] == (None if way == "git" else "x")
+
+
+def test_undoing_a_rename_and_a_delete_brings_the_runs_back(small):
+    base = small.repo.run("rev-parse", "--abbrev-ref", "HEAD").strip()
+    small.axil("run", "-m", "one")
+    before = small.axil("tree", "--json").json
+    small.axil("fork", "x")
+    small.axil("delete", base)
+    small.axil("rename", "x", base)
+    for _ in range(3):
+        small.axil("undo")
+    assert small.axil("tree", "--json").json == before
+
+
+@pytest.mark.parametrize("what", ["data/raw", "model.txt"])
+def test_switch_brings_back_what_was_removed_by_hand(small, what):
+    base = small.repo.run("rev-parse", "--abbrev-ref", "HEAD").strip()
+    small.axil("run", "-m", "one")
+    small.axil("fork", "x")
+    path = small.path / what
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    small.axil("switch", base)
+    assert path.exists()
+    assert small.axil("status", "--json").json["data"][0]["state"] == "clean"

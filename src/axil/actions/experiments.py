@@ -52,6 +52,10 @@ def _named(project: Project) -> dict[str, Experiment]:
     for name, tip, remote, aside in _elsewhere(project, refs):
         if name not in found and (experiment := _of_remote(name, tip, aside, known)) is not None:
             found[name] = experiment._replace(tip=tip, remote=remote)
+    for name, one in found.items():
+        # A branch that plain git made under a name that was used before is another experiment.
+        if one.parent in found and one.parent_identity not in ("", found[one.parent].identity):
+            found[name] = one._replace(parent=None)
     for name in _renamed(project, [name for name, one in found.items() if one.remote and name not in known], found):
         del found[name]
     return found

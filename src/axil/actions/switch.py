@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -102,18 +103,20 @@ def plan_switching(
     from axil.data.materialise import Target
 
     here = project.index.all_tracked()
+
+    def target(path: str, new: Pointer | None) -> Target:
+        # What was removed by hand as a whole comes back as a whole, and not only what differs over there.
+        gone = new is not None and not os.path.lexists(project.path(path))
+        return Target(path, None if gone else here.get(path), new)
+
     now = pointers(project, files)
     data = {**now, **changes}
     refuse_nested([path for path, new in data.items() if new is not None])
     # Data that was never brought here and is the same over there is left to `axil materialise`.
-    targets = [
-        Target(path, here.get(path), new)
-        for path, new in data.items()
-        if path in changes or path in here or path not in now
-    ]
+    targets = [target(path, new) for path, new in data.items() if path in changes or path in here or path not in now]
     outs: dict[str, Pointer | None] = {path: None for path in here if path not in data}
     outs |= {path: pointer for path, pointer in outputs.items() if path not in data}
-    targets += [Target(path, here.get(path), new) for path, new in outs.items()]
+    targets += [target(path, new) for path, new in outs.items()]
     meanwhile(targets)
     return plan_moves(project, targets, outputs=outs, commit=commit, force=force, progress=progress)
 

@@ -19,7 +19,7 @@ from axil.journal.rows import Experiment, Problem
 if TYPE_CHECKING:
     from axil.formats.record import AnyRecord, Run, StageRecord
 
-SCHEMA = 7
+SCHEMA = 8
 MEMORY = ":memory:"
 _TIMEOUT = 60.0
 

@@ -111,6 +111,8 @@ class _Book:
         self.entries: dict[str, _Entry] = {}
         self.spans: dict[str, list[tuple[str, str]]] = {}
         self.notes: list[tuple[Note, str]] = []
+        self._ousted: dict[tuple[str, str], str] = {}
+        """(name, who was renamed to it) -> whom the name meant before."""
 
     def fork(self, record: Fork) -> None:
         parent = self._meant(record.parent) if record.parent else ""
@@ -128,6 +130,8 @@ class _Book:
             return
         if not entry.archived:
             self._free(record.old, record.id)
+            self._give_back(record.old, record.id, identity)
+            self._ousted[record.new, identity] = self._now(record.new)
             self._take(record.new, record.id, identity)
         entry.name = record.new
 
@@ -170,10 +174,10 @@ class _Book:
         return {identity: self._value(identity, entry) for identity, entry in sorted(self.entries.items())}
 
     def _value(self, identity: str, entry: _Entry) -> Experiment:
-        fork, parent = entry.fork, self.entries.get(entry.parent)
+        fork = entry.fork
         return Experiment(
             name=entry.name,
-            parent=parent.name if parent else None,
+            parent=self._parent_name(entry),
             inferred=fork is None,
             hypothesis=fork.hypothesis if fork else "",
             author=fork.author if fork else "",
@@ -186,6 +190,14 @@ class _Book:
             parent_identity=entry.parent,
             tip=entry.tip,
         )
+
+    def _parent_name(self, entry: _Entry) -> str | None:
+        """The name of the nearest ancestor whose name does not mean another experiment now."""
+        while parent := self.entries.get(entry.parent):
+            if self._living(parent.name) in ("", entry.parent):
+                return parent.name
+            entry = parent
+        return None
 
     def _now(self, name: str) -> str:
         return _meaning(self.spans, name, "~")
@@ -221,6 +233,15 @@ class _Book:
         if living := self._living(name):
             self.entries[living].deleted = living != identity
         self.spans.setdefault(name, []).append((at, identity))
+
+    def _give_back(self, name: str, at: str, identity: str) -> None:
+        """`identity` no longer has the `name` it was renamed to, which means again what it meant before."""
+        ousted = self._ousted.pop((name, identity), "")
+        entry = self.entries.get(ousted)
+        if ousted and (entry is None or entry.name == name):
+            self.spans[name].append((at, ousted))
+            if entry is not None:
+                entry.deleted = False
 
     def _free(self, name: str, at: str) -> None:
         self.spans.setdefault(name, []).append((at, f"{name}@{at}"))

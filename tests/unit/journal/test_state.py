@@ -204,3 +204,30 @@ def test_without_a_trunk_the_shorter_line_is_the_parent() -> None:
 def test_unrelated_histories_and_cut_ones_have_no_parent() -> None:
     found = infer_parents({"main": "d", "island": "x", "cut": "y"}, {}, ANCESTRY | {"y": ["unknown"]}, "main")
     assert found["island"] == Inferred(None, "") and found["cut"] == Inferred(None, "")
+
+
+def test_a_child_stays_with_its_parent_when_the_name_is_used_again() -> None:
+    """Not with the newcomer, which may even descend from the child."""
+    for gone in (delete(3, "a"), archive(3, "a")):
+        found = shown(fork(1, "a", "top"), fork(2, "child", "a"), gone, fork(4, "a", "child", commit=TWO))
+        assert found["child"].parent == "top" and found["child"].parent_identity == ulid(1)
+        assert found["a"].parent == "child"
+    alone = shown(fork(2, "child", "main"), delete(3, "main"), fork(4, "main", "child", commit=TWO))
+    assert alone["child"].parent is None
+
+
+def test_a_rename_that_was_named_back_takes_no_name_from_anybody() -> None:
+    """The delete that had freed the name does not count any more."""
+    gone = delete(3, "a")
+    records: list[AnyRecord] = [
+        fork(1, "a"),
+        fork(2, "b", commit=TWO),
+        gone,
+        rename(4, "b", "a"),
+        rename(5, "a", "b"),
+        retract(6, gone),
+    ]
+    names = shown(*records)
+    assert names["a"].identity == ulid(1) and not names["a"].deleted
+    assert names["b"].identity == ulid(2)
+    assert fold(records).current("a") == ulid(1)
