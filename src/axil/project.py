@@ -160,6 +160,6 @@ def open_project(
         raise NotFound(
             "this repository is not an axil project yet",
             f"{project.root} has no {FILE}",
-            "run `axil init` to make it one",
+            "run `axil init` to make it one; if the file was removed: git checkout -- axil.toml",
         )
     return project

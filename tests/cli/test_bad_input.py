@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.conftest import Repo
 
 from axil.formats import pointer
 
@@ -413,3 +414,44 @@ def test_notes_from_many_processes_all_count(small):
     assert [code for code, _ in results] == [0] * 5, results
     shown = small.axil("show", "main").out
     assert all(f"number {number}" in shown for number in range(5))
+
+
+def test_a_broken_axil_toml_is_told_by_what_only_reads(small):
+    small.axil("run", "-m", "one")
+    small.repo.write({"axil.toml": "[bad"})
+    for words in (("diff",), ("logs",)):
+        assert "axil.toml" in refused(small, *words)[0]
+
+
+def test_nothing_is_forked_from_or_renamed_before_its_first_commit(axil, tmp_path, monkeypatch):
+    repo = Repo(tmp_path)
+    repo.run("init", "-q", "-b", "main")
+    monkeypatch.chdir(tmp_path)
+    axil("init")
+    for words in (("rename", "main", "foo"), ("fork", "x", "--from", "main"), ("fork", "x")):
+        assert "error: main has no commit yet" in axil(*words, code=1).err
+
+
+def test_an_empty_suffix(small):
+    assert refused(small, "fork", "+")[0] == "error: the suffix is empty"
+
+
+def test_a_stage_may_not_make_tracked_data(small):
+    assert "tracked data" in refused(small, "stage", "add", "bad", "-o", "data/raw/x", "--", "true")[0]
+
+
+def test_a_pipe_in_tracked_data_is_named(small):
+    os.mkfifo(small.path / "data/raw/fifo")
+    said = small.axil("status")
+    assert "fifo" in said.err and "devices, sockets and pipes" in said.err
+
+
+def test_pointers_that_git_could_not_stage(small):
+    small.repo.write({"data/raw/9.txt": "9"})
+    lock = small.path / ".git/index.lock"
+    lock.touch()
+    said = small.axil("add", code=1).err
+    assert "data/raw.axil" in said and "axil undo" in said
+    lock.unlink()
+    small.axil("add")
+    assert "data/raw.axil" in small.repo.run("diff", "--cached", "--name-only")

@@ -161,7 +161,7 @@ def test_outside_of_any_project(tmp_path, axil, monkeypatch, repo):
     assert axil("status", code=1).err == (
         "error: this repository is not an axil project yet\n"
         f"  {repo.path} has no axil.toml\n"
-        "hint: run `axil init` to make it one\n"
+        "hint: run `axil init` to make it one; if the file was removed: git checkout -- axil.toml\n"
     )
 
 

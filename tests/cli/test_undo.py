@@ -273,3 +273,10 @@ def test_a_switch_that_was_refused_is_not_there_to_be_undone(small):
     assert log(small)[1:] == before
     small.axil("undo")
     assert (small.repo.read("many/x"), small.repo.read("code.py")) == ("two", "two")
+
+
+def test_an_added_stage(small):
+    before = small.repo.read("axil.toml")
+    small.axil("stage", "add", "other", "--", "true")
+    assert "axil.toml" in small.axil("undo").out
+    assert small.repo.read("axil.toml") == before

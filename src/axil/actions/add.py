@@ -10,7 +10,7 @@ from axil.actions.tracking import pointers
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data import save
-from axil.errors import BadInput
+from axil.errors import AxilError, BadInput
 from axil.formats.pointer import Pointer
 from axil.git.worktree import stage, tracked
 
@@ -69,8 +69,18 @@ def add(project: Project, paths: Sequence[str], *, progress: Progress = SILENT) 
         log(project, "add " + " ".join(names), Step(files=moves, data=data, keeps_data=True))
     # Also if nothing changed: a killed `axil add` may have written pointers that git does not know yet. By force,
     # because the user's own rules often leave out the whole folder, pointer included.
-    stage(project.git, [file for file in before if read_file(project, file) is not None], force=True)
+    _stage(project, [file for file in before if read_file(project, file) is not None])
     return tuple(_added(name, known.get(name), pointer) for name, pointer in saved.items())
+
+
+def _stage(project: Project, files: Sequence[str]) -> None:
+    try:
+        stage(project.git, files, force=True)
+    except AxilError as error:
+        why = f"the data is saved and {', '.join(files)} written, but git could not stage them: {error.what}"
+        raise AxilError(
+            "the pointers are not staged", why, "give the same command again, or take it back: axil undo"
+        ) from None
 
 
 def _check(project: Project, names: Sequence[str]) -> None:

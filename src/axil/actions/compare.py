@@ -148,7 +148,7 @@ def compare_chosen(project: Project, chosen: Sequence[Chosen], *, only_changed: 
         if group.seed_key in params[label]:
             params[label] = {**params[label], group.seed_key: list(group.seeds)}
     environment = {side.label: environment_of(project, each.run) for side, each in zip(sides, chosen, strict=True)}
-    outputs = {side.label: _outputs(each) for side, each in zip(sides, chosen, strict=True)}
+    outputs = {side.label: _outputs(project, each) for side, each in zip(sides, chosen, strict=True)}
     comparison = Comparison(
         sides,
         tuple(_with_intervals(row, groups) for row in metric_rows(labels, metrics, project.file.metrics)),
@@ -300,11 +300,13 @@ def environment_of(project: Project, run: Run | None) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _outputs(chosen: Chosen) -> dict[str, Pointer]:
+def _outputs(project: Project, chosen: Chosen) -> dict[str, Pointer]:
+    """What the run made; of an experiment without one, what is there of the experiment it comes from."""
+    from axil.actions.outputs import outputs_of
     from axil.formats.pointer import Pointer
 
     if chosen.run is None:
-        return {}
+        return outputs_of(project, chosen.experiment) if chosen.experiment else {}
     return {
         path: Pointer(out.kind, bytes.fromhex(out.oid), out.size, out.files, out.executable)
         for stage in chosen.run.stages

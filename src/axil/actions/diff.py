@@ -38,6 +38,7 @@ def diff(
     """
     from axil.actions.contents import compare_contents, pointers_in
 
+    project.store  # noqa: B018 (a broken axil.toml is said once, not of every path)
     before = pointers_in(project, tree_of(project, old)) if old else work_tree_pointers(project)
     if new:
         after = pointers_in(project, tree_of(project, new))

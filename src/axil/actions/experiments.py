@@ -133,6 +133,18 @@ def _ancestry(project: Project, tips: Mapping[str, str]) -> dict[str, list[str]]
     return {line[: line.index(" ")]: line.split(" ")[1:] for line in lines}
 
 
+def require_commit(project: Project, name: str, *, remote: bool = False) -> Experiment:
+    """`require`, and `BadInput` for a branch that is not born yet."""
+    experiment = require(project, name, remote=remote)
+    if not experiment.tip:
+        raise BadInput(
+            f"{name} has no commit yet",
+            "an experiment begins with its first commit",
+            'make the first one: git add -A && git commit -m "start"',
+        )
+    return experiment
+
+
 def require(project: Project, name: str, *, remote: bool = False) -> Experiment:
     """The experiment called `name`; with `remote`, one that only a git remote has will do.
 

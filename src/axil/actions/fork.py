@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from axil.actions import parameters
-from axil.actions.experiments import HEADS, current, is_experiment, require
+from axil.actions.experiments import HEADS, current, is_experiment, require_commit
 from axil.actions.moving import Moves, refuse_during_run
 from axil.actions.names import begin_check_name
 from axil.actions.outputs import checkpoints_of_run, outputs_of, outputs_of_run
@@ -77,6 +77,10 @@ def fork(
     origin = _origin(project, source)
     if checkpoint or origin.run:
         origin = _with_data(project, origin, checkpoint)
+    if name == "+":
+        raise BadInput(
+            "the suffix is empty", "+SUFFIX is put behind the name of the experiment forked from", "axil fork +NAME"
+        )
     if name.startswith("+"):
         name = f"{origin.parent}_{name[1:]}"
     check = begin_check_name(project, name)
@@ -169,10 +173,10 @@ def _origin(project: Project, source: str) -> _Origin:
             )
         return _Origin(parent, project.head.commit)
     if is_experiment(project, source):
-        return _Origin(source, require(project, source, remote=True).tip)
+        return _Origin(source, require_commit(project, source, remote=True).tip)
     kind, name = project.journal.resolve(source)
     if kind == "experiment":
-        return _Origin(name, require(project, name, remote=True).tip)
+        return _Origin(name, require_commit(project, name, remote=True).tip)
     run = project.journal.run(name)
     parent = project.journal.find(name).experiment
     if not run.commit:

@@ -15,7 +15,7 @@ from axil.git.worktree import stage
 from axil.project import Project
 
 _TEMPLATE = """\
-# What axil runs and how results are judged. The format: docs/formats/axil-toml.md
+# What axil runs and how results are judged. `axil stage add --help` tells more.
 [project]
 name = {name}
 # The metrics by which experiments are compared; the first one is the headline.

@@ -41,6 +41,7 @@ def logs(project: Project, name: str, stage: str = "", *, tail: int | None = Non
     """
     from axil.actions.targets import choose
 
+    project.store  # noqa: B018 (a broken axil.toml is said once, not of every stage)
     chosen = choose(project, name, succeeded=False)
     run = chosen.run
     if run is None:

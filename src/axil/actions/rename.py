@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from axil.actions.experiments import HEADS, require
+from axil.actions.experiments import HEADS, require_commit
 from axil.actions.names import check_new_name
 from axil.actions.operation import Step, perform
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -28,7 +28,7 @@ def rename(project: Project, old: str, new: str) -> Renamed:
     """
     from axil.formats.record import Rename
 
-    experiment = require(project, old)
+    experiment = require_commit(project, old)
     check_new_name(project, new)
     perform(
         project,

@@ -38,10 +38,12 @@ def add_stage(project: Project, stage: Stage, *, force: bool = False) -> StageAd
     Raises `Blocked` if a stage of that name exists and not `force`, `BadInput` for a bad stage or graph; then nothing
     is changed.
     """
+    from axil.actions.operation import Step, file_moves, log, read_file
+    from axil.actions.tracking import pointers
     from axil.base.atomic import write_atomic
     from axil.formats import project_text
     from axil.formats.project import FILE
-    from axil.pipeline.graph import build
+    from axil.pipeline.graph import build, check_tracked
 
     replaced = stage.name in project.file.stages
     if replaced and not force:
@@ -53,9 +55,12 @@ def add_stage(project: Project, stage: Stage, *, force: bool = False) -> StageAd
         )
     stage = checked(stage)
     graph = build({**project.file.stages, stage.name: stage})
-    with open(project.path(FILE), encoding="utf-8", newline="") as file:
-        text = project_text.add_stage(file.read(), stage)
-    write_atomic(project.path(FILE), text.encode())
+    check_tracked(graph, pointers(project))
+    before = {FILE: read_file(project, FILE)}
+    after = {FILE: project_text.add_stage((before[FILE] or b"").decode("utf-8"), stage).encode()}
+    write_atomic(project.path(FILE), after[FILE])
+    if moves := file_moves(project, before, after):
+        log(project, f"stage add {stage.name}", Step(files=moves))
     project.forget()
     missing = tuple(dep for dep in stage.deps if not graph.sources(dep) and not os.path.lexists(project.path(dep)))
     flat = project.params.flat

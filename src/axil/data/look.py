@@ -301,7 +301,10 @@ def refuse(items: Sequence[tuple[str, str]], verb: str) -> BadInput:
 def unreadable(failed: Sequence[tuple[str, OSError]]) -> BadInput:
     """The error for files that could not be read; an `Unsettled` if trying again may help."""
     error = refuse([(path, one.strerror or str(one)) for path, one in failed], "read")
-    if all(one.errno in (errno.ENOENT, errno.EBUSY, errno.ENOTDIR, errno.ELOOP, errno.EINVAL) for _, one in failed):
+    if any(one.errno == errno.EINVAL for _, one in failed):
+        hint = "devices, sockets and pipes cannot be tracked: move them elsewhere; nothing was changed"
+        return BadInput(error.what, error.why, hint)
+    if all(one.errno in (errno.ENOENT, errno.EBUSY, errno.ENOTDIR, errno.ELOOP) for _, one in failed):
         return Unsettled(error.what, error.why, "something is writing there: let it finish and try again")
     return BadInput(error.what, error.why, "make them readable and try again; nothing was changed")
 

@@ -80,7 +80,8 @@ def run(args: argparse.Namespace, face: Face) -> int:
     if whole:
         face.raw(export(found, markdown=args.md))
     else:
-        face.show(found, lambda face, value: render(face, value, experiment=args.experiment))
+        chosen = bool(states or args.where or args.samples)
+        face.show(found, lambda face, value: render(face, value, experiment=args.experiment, chosen=chosen))
     return 0
 
 
@@ -114,11 +115,12 @@ def _exported(row: RunRow, key: str) -> object:
     return number(value) if isinstance(value, (list, dict, bool)) else value
 
 
-def render(face: Face, found: RunList, *, experiment: str = "") -> None:
+def render(face: Face, found: RunList, *, experiment: str = "", chosen: bool = False) -> None:
     from axil.cli.tables import Column, table
 
     if not found.runs:
-        face.note("no runs yet: axil run makes the first one" if not experiment else f"{experiment} has no such runs")
+        none = "no such runs" if chosen else "no runs yet: axil run makes the first one"
+        face.note(f"{experiment} has no such runs" if experiment else none)
         return
     metrics, params = list(found.metrics), list(found.params)
     alone = experiment and all(row.experiment == experiment for row in found.runs)
