@@ -34,6 +34,24 @@ def test_a_killed_driver_loses_no_trial_and_repeats_none(lab):
     lab.clean()
 
 
+def test_a_resumed_grid_keeps_the_order_in_which_it_was_typed(lab):
+    """Also where that is not the order of the names: each point is run once, and a failed one again as it was."""
+    toml = lab.read("axil.toml").replace('["lr"]', '["lr", "depth"]')
+    train = lab.read("train.py") + "assert (axil.params.lr, axil.params.depth) != (0.1, 2)\n"
+    lab.write({"params.yaml": "lr: 0.25\ndepth: 1\n", "axil.toml": toml, "train.py": train})
+    driver = lab.begin("sweep", "lr=0.1,0.2", "depth=1,2", "--jobs", "2")
+    until(lambda: len(list(lab.gates.glob("*.began"))) == 2, "two trials begin")
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate(timeout=120)
+    lab.let()
+    for words in ((), ("--retry-failed",)):
+        lab.axil("sweep", "resume", *words, code=1)
+        trials = lab.axil("sweep", "show", "--json").json["trials"]
+        points = {one["number"]: (one["params"]["lr"], one["params"]["depth"]) for one in trials if one["number"]}
+        assert points == {1: (0.1, 1), 2: (0.1, 2), 3: (0.2, 1), 4: (0.2, 2)}
+        assert [one["number"] for one in trials if one["state"] == "failed"] == [2]
+
+
 def test_replicates_differ_in_their_seed_and_share_the_rest(lab):
     train = lab.read("train.py").replace("lr * 2", 'lr * int(os.environ["AXIL_SEED"])')
     toml = lab.read("axil.toml").replace('["lr"]', '["lr", "seed"]')

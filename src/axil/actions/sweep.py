@@ -128,6 +128,7 @@ def begin(
         taken,
         _shared(taken.planner, _names(taken), asked.changed),
         space=spaces.written(words),
+        keys=list(asked.space),
         sampler=asked.sampler,
         trials=asked.trials,
         goal=asked.goal,

@@ -176,6 +176,8 @@ class Sweep(Record, frozen=True, omit_defaults=True, kw_only=True, tag="sweep"):
     """Stages that no trial changes and that have no result yet: they run first, once."""
     space: dict[str, str] = {}
     """Parameter -> its values as they were typed (formats/space.py)."""
+    keys: list[str] = []
+    """The parameters in the order typed, which numbers the points of a grid; those not here follow by name."""
     seeds: list[int] = []
     """Of replicates: their seeds, in order."""
     seed_key: str = ""

@@ -91,9 +91,10 @@ def written(words: Sequence[str]) -> dict[str, str]:
     return {key.strip(): text.strip() for key, _, text in (word.partition("=") for word in words)}
 
 
-def of_record(space: Mapping[str, str]) -> Space:
-    """The space a record holds (`written`)."""
-    return parse([f"{key}={text}" for key, text in space.items()])
+def of_record(space: Mapping[str, str], keys: Sequence[str] = ()) -> Space:
+    """The space a record holds (`written`), in the order of `keys`; what is not among them follows by name."""
+    order = [key for key in dict.fromkeys([*keys, *sorted(space)]) if key in space]
+    return parse([f"{key}={space[key]}" for key in order])
 
 
 def dimension(text: str, source: str) -> Dimension:

@@ -58,7 +58,7 @@ def sampler(sweep: Sweep, known: Iterable[Known], curve: Callable[[int], Curve] 
     `curve` tells the goal over the steps of a trial by its number.
     """
     if sweep.sampler in ("grid", "seeds"):
-        return Grid(spaces.of_record(sweep.space))
+        return Grid(spaces.of_record(sweep.space, sweep.keys))
     return Study(sweep, known, curve)
 
 
@@ -96,7 +96,8 @@ class Grid:
         return spaces.grid_point(self._space, number - 1)
 
     def again(self, number: int, params: Mapping[str, Value]) -> dict[str, Value]:
-        return self.ask(number)
+        point = self.ask(number)
+        return {key: params.get(key, value) for key, value in point.items()}
 
     def tell(self, number: int, outcome: str, value: float | None, curve: Curve) -> None:
         pass
@@ -122,7 +123,7 @@ class Study:
     def __init__(self, sweep: Sweep, known: Iterable[Known], curve: Callable[[int], Curve]) -> None:
         self._optuna = optuna()
         self._sweep = sweep
-        self._space = spaces.of_record(sweep.space)
+        self._space = spaces.of_record(sweep.space, sweep.keys)
         self._distributions = {key: self._distribution(one) for key, one in self._space.items()}
         direction = "maximize" if sweep.direction == "max" else "minimize"
         self._study = self._optuna.create_study(direction=direction, sampler=self._sampler(0))
