@@ -56,6 +56,7 @@ def test_two_slots_three_runs_and_one_is_brought_forward(lab):
     lab.let(first)
     lab.began(fourth)
     assert lab.live()[third] == "queued"
+    assert "it has begun" in lab.axil("queue", "--cancel", fourth, code=1).err
     lab.axil("queue", "--cancel", third)
     assert lab.record(third)["state"] == "stopped"
     lab.let()

@@ -180,8 +180,10 @@ def test_words_about_runs_that_are_over(lab):
     lab.let()
     run = lab.detach()
     lab.record(run)
-    for words in (["stop", run], ["attach", run], ["queue", "--cancel", run]):
+    for words in (["stop", run], ["queue", "--cancel", run]):
         assert "is over: succeeded" in lab.axil(*words, code=1).err
+    # Who attaches a moment too late hears how it ended.
+    assert "succeeded" in lab.axil("attach", run).out
     assert "no run ZZZZ" in lab.axil("stop", "zzzz", code=1).err.replace("zzzz", "ZZZZ")
 
 
@@ -261,4 +263,27 @@ def test_a_run_is_stopped_before_its_first_command(lab):
     for run in runs:
         lab.axil("stop", run)
         assert lab.record(run)["state"] == "stopped"
+    lab.clean()
+
+
+def test_the_terminal_of_an_isolated_run_is_closed(lab):
+    """Its run is stopped and recorded, though nobody reads what is printed any more."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(lab.path)
+        os.execvpe(sys.executable, [sys.executable, "-m", "axil", "run", "--isolated"], lab.env)
+    os.set_blocking(terminal, False)
+
+    def running() -> list[str]:
+        with contextlib.suppress(BlockingIOError):  # What is never read stops who writes it.
+            os.read(terminal, 1 << 16)
+        return list(lab.live())
+
+    (run,) = until(running, "the run is there")
+    lab.began(run)
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    record = lab.record(run)
+    assert record["state"] == "stopped"
+    assert record["stages"][1]["metrics"]["loss"] == pytest.approx(1 / 3)
     lab.clean()

@@ -148,3 +148,10 @@ def test_mlflow_in_a_script_logs_to_the_run(project, axil):
     assert run["summary"]["loss"] == {"count": 1, "last": 0.5, "min": 0.5, "max": 0.5, "last_step": 3.0}
     assert run["params"] == {"lr": 0.1, "logged.c": 2}
     assert not [path.name for path in project.path.iterdir() if path.name.startswith("mlruns") or path.suffix == ".db"]
+
+
+def test_a_logged_name_cannot_steer_the_terminal(project, axil):
+    script = "import axil\naxil.log({'weird\\n\\x1b[31m': 3})\nopen('history.csv', 'w')\n"
+    project.commit({"train.py": script, "axil.toml": STAGE.replace(', "tb"', "")})
+    axil("run")
+    assert "\x1b[31m" not in axil("show", newest(axil)["id"], "--series").out

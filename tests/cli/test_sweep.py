@@ -130,3 +130,35 @@ def test_a_sweep_in_the_background(lab, options):
 def _finished(lab, sweep):
     view = lab.axil("sweep", "show", sweep, "--json").json
     return view if view["state"] == "finished" else None
+
+
+def test_a_sweep_in_the_background_is_stopped(lab):
+    sweep = lab.axil("sweep", "-d", "lr=0.1,0.2,0.3", "--jobs", "2").out.strip()
+    until(lambda: len(list(lab.gates.glob("*.began"))) == 2, "two trials begin")
+    said = lab.axil("sweep", "stop", sweep)
+    states = [one["state"] for one in lab.axil("sweep", "show", "--json").json["trials"] if one["number"]]
+    assert states == ["stopped", "stopped"], said
+    lab.let()
+    lab.axil("sweep", "resume", "--retry-failed")
+    assert lab.axil("sweep", "show", "--json").json["state"] == "finished"
+    lab.clean()
+
+
+def test_a_sweep_told_to_stop_before_its_driver_began_begins_no_trial(lab):
+    lab.let()
+    sweep = lab.axil("sweep", "-d", "lr=0.1,0.2,0.3").out.strip()
+    lab.axil("sweep", "stop", sweep)
+    until(lambda: not lab.live(), "all is over")
+    assert len([one for one in lab.axil("sweep", "show", "--json").json["trials"] if one["number"]]) < 3
+
+
+def test_the_end_of_the_time_is_told_and_no_interruption(lab):
+    lab.let()
+    said = lab.axil("sweep", "lr=0.1,0.2,0.3,0.4,0.5,0.6", "--jobs", "1", "--time-limit", "0.01")
+    assert "the time is over" in said.err and "axil sweep resume" in said.err
+
+
+def test_a_goal_that_no_trial_has_is_told(lab):
+    lab.let()
+    assert "no trial has the metric acc" in lab.axil("sweep", "lr=0.1,0.2", "--goal", "acc").err
+    assert "it names no metric" in lab.axil("sweep", "lr=0.1,0.2", "--goal", "min:", code=1).err

@@ -5,6 +5,7 @@ All it knows is in the journal and in the folders of live runs, so whoever drive
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -58,6 +59,10 @@ class Leaving(NamedTuple):
 
 Event = TrialBegan | TrialEnded | Leaving | NotLogged
 OnTrial = Callable[[Event], None]
+DRIVER = "AXIL_SWEEP_DRIVER"
+"""Set for a driver in the background: who tells it to stop may do so before it has begun."""
+_STOP = 2
+"""Asked so often, trials under way are stopped, too."""
 
 
 class How(NamedTuple):
@@ -81,6 +86,8 @@ def drive(project: Project, sweep: Sweep, how: How, on_trial: OnTrial = lambda e
         hint = f"axil sweep show {short(sweep.id)}"
         raise Blocked(f"sweep {short(sweep.id)} is under way", "another process looks after it", hint)
     try:
+        if project.environ.get(DRIVER) != sweep.id:
+            _forget_stop(project, sweep)
         look_after(project)
         driver = _Driver(project, sweep, how, on_trial)
         with caught(driver.asked.append):
@@ -101,9 +108,30 @@ def drive_detached(project: Project, sweep: Sweep, how: How) -> int:
         words.append("--retry-failed")
     log = os.open(_file(project, sweep, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        return start_detached((sys.executable, "-m", "axil", *words), project.root, project.environ, log, [])
+        _forget_stop(project, sweep)
+        environ = {**project.environ, DRIVER: sweep.id}
+        return start_detached((sys.executable, "-m", "axil", *words), project.root, environ, log, [])
     finally:
         os.close(log)
+
+
+def stop_sweep(project: Project, sweep: Sweep) -> None:
+    """Have whoever drives the sweep begin no more trials, now or when it has started, and stop those under way.
+
+    Returns when all are recorded. Raises what `stop` raises.
+    """
+    with open(_file(project, sweep, "stop"), "wb"):
+        pass
+    while driven(project, sweep):
+        time.sleep(POLL)
+    going = [one.run for one in trials(project, sweep).values() if one.state in UNDER_WAY]
+    if going:
+        stop(project, going)
+
+
+def _forget_stop(project: Project, sweep: Sweep) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_file(project, sweep, "stop"))
 
 
 def driven(project: Project, sweep: Sweep) -> bool:
@@ -231,6 +259,8 @@ class _Driver:
         """Do what was asked for by signals; whether to end at once."""
         from signal import SIGINT
 
+        if self._told < _STOP and os.path.exists(_file(self._project, self._sweep, "stop")):
+            self.asked += [SIGINT] * (_STOP - len(self.asked))
         if len(self.asked) > self._told:
             self._told = len(self.asked)
             if any(number != SIGINT for number in self.asked):
@@ -247,4 +277,4 @@ def _file(project: Project, sweep: Sweep, kind: str) -> str:
     return os.path.join(folder, f"{sweep.id}.{kind}")
 
 
-__all__ = ["How", "Leaving", "TrialBegan", "TrialEnded", "drive", "drive_detached", "driven", "missing"]
+__all__ = ["How", "Leaving", "TrialBegan", "TrialEnded", "drive", "drive_detached", "driven", "missing", "stop_sweep"]

@@ -186,6 +186,25 @@ def wait(project: Project, names: Sequence[str], *, timeout: float | None = None
     return tuple(outcome(project, run) for run in ids)
 
 
+def cancel(project: Project, names: Sequence[str]) -> tuple[Stopped, ...]:
+    """Take waiting runs out of the queue; they are recorded as stopped. Raises `NotFound` for one that has begun."""
+    adopt(project)
+    for name in names:
+        folder = find(project, name)
+        if folder.state().admitted is not None:
+            run = short(folder.id)
+            raise NotFound(f"run {run} does not wait", "it has begun", f"end it: axil stop {run}")
+    return stop(project, names)
+
+
+def ended(project: Project, name: str) -> Run | None:
+    """The run that `name` means, if it is over; None if it is live, or no run."""
+    row = _over(project, name) if name else None
+    if row is None or rundir.is_live(project.runs_folder, row.id):
+        return None
+    return project.journal.run(row.id)
+
+
 def bring_forward(project: Project, names: Sequence[str]) -> tuple[LiveRun, ...]:
     """Put the waiting runs `names` before all others, in this order; the queue after it. Raises `NotFound`."""
     folders = [find(project, name) for name in names]

@@ -220,6 +220,8 @@ def _goal(project: Project, text: str) -> tuple[str, str]:
     way, colon, name = text.partition(":")
     if colon and way in ("max", "min") and name:
         return name, way
+    if colon and way in ("max", "min"):
+        raise BadInput(f"cannot read the goal {text}", "it names no metric", "--goal min:loss")
     goal = text or project.file.headline
     return goal, project.file.metrics.get(goal, "max")
 

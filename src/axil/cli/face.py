@@ -100,17 +100,19 @@ class Face:
         except BrokenPipeError:
             raise OutputClosed from None
         except OSError as error:
-            raise _unwritable(error) from None
+            if not _hung_up(error, stream):
+                raise _unwritable(error) from None
 
     def flush(self) -> None:
         """Everything written is with its reader; raises `OutputClosed` if that one left."""
-        try:
-            self.out.flush()
-            self.err.flush()
-        except BrokenPipeError:
-            raise OutputClosed from None
-        except OSError as error:
-            raise _unwritable(error) from None
+        for stream in (self.out, self.err):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                raise OutputClosed from None
+            except OSError as error:
+                if not _hung_up(error, stream):
+                    raise _unwritable(error) from None
 
     # -- the place
 
@@ -176,6 +178,23 @@ class Face:
 
             self._progress = TerminalProgress(self.err, unicode=self.error_style.unicode)
         return self._progress  # type: ignore[no-any-return]
+
+
+def _hung_up(error: OSError, stream: TextIO) -> bool:
+    """Whether `stream` was a terminal that is closed; then what goes there is lost, and nothing else.
+
+    What the command does about it is decided by SIGHUP: a run is stopped and recorded, which takes a while.
+    """
+    import errno
+    import stat
+
+    try:
+        if error.errno != errno.EIO or not stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+            return False
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _unwritable(error: OSError) -> AxilError:

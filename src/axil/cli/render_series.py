@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from axil.base.light import TYPE_CHECKING
 from axil.cli.format import number
+from axil.cli.style import safe
 from axil.cli.tables import Cell, Column, table
 
 if TYPE_CHECKING:
@@ -29,6 +30,6 @@ def render_series(face: Face, view: SeriesView) -> None:
             [Cell(f"{step:.15g}", "dim"), *(Cell(number(row[name]) if name in row else "") for name in names)]
             for step, row in sorted(rows.items())
         ]
-        table(face, [Column("step", right=True), *(Column(name, right=True) for name in names)], cells)
+        table(face, [Column("step", right=True), *(Column(safe(name), right=True) for name in names)], cells)
     if not view.series:
         face.note(f"run {view.run} logged nothing step by step")

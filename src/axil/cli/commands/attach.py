@@ -21,12 +21,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
-    from axil.actions.live import follow, latest, look_after, outcome
+    from axil.actions.live import ended, follow, latest, look_after, outcome
     from axil.base.ids import short
     from axil.cli.commands.run import EXIT_CODES, View, summary
 
     project = face.project()
     look_after(project)
+    if (over := ended(project, args.run)) is not None:
+        face.show(over, summary)
+        return EXIT_CODES.get(over.state, 1)
     folder = latest(project, args.run)
     view = View(face)
     try:

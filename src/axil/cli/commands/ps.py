@@ -23,13 +23,13 @@ def run(args: argparse.Namespace, face: Face) -> int:
     return 0
 
 
-def render(face: Face, runs: tuple[LiveRun, ...]) -> None:
+def render(face: Face, runs: tuple[LiveRun, ...], none: str = "no run is waiting or running here") -> None:
     from axil.base.ids import short
     from axil.cli.format import duration
     from axil.cli.tables import Cell, Column, table
 
     if not runs:
-        face.note("no run is waiting or running here")
+        face.note(none)
         return
     now = face.now()
     columns = [

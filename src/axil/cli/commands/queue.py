@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, face: Face) -> int:
-    from axil.actions.live import bring_forward, ps, stop
+    from axil.actions.live import bring_forward, cancel, ps
     from axil.cli.commands.ps import render
     from axil.errors import UsageError
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
     if args.first:
         bring_forward(project, args.runs)
     elif args.cancel:
-        stop(project, args.runs)
+        cancel(project, args.runs)
     waiting = tuple(one for one in ps(project) if one.state == "queued")
-    face.show(waiting, render)
+    face.show(waiting, lambda face, value: render(face, value, "no run is waiting here"))
     return 0

@@ -4,6 +4,7 @@
   axil sweep 'layers=int(1,4)' 'p=0.1,0.3'                            every combination; -n only tells which
   axil sweep 'train.lr=log(1e-4,1e-1)' --prune --goal min:loss        end early what is clearly worse
   axil sweep resume [ID]                                              go on after an interruption
+  axil sweep stop [ID]                                                end it and the trials under way
   axil sweep show [ID]                                                trials, the best first
   axil sweep list                                                     all sweeps
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from axil.formats.record import Sweep
     from axil.project import Project
 
-ACTIONS = ("resume", "list", "show")
+ACTIONS = ("resume", "stop", "list", "show")
 SAMPLERS = ("grid", "random", "tpe", "cmaes")
 PRUNERS = ("median", "halving")
 _SHOWN = 20
@@ -81,7 +82,14 @@ def run(args: argparse.Namespace, face: Face) -> int:
         return _resume(args, face, name)
     from axil.actions import sweeps
 
-    if word == "list":
+    if word == "stop":
+        from axil.actions.drive import stop_sweep
+        from axil.actions.trials import find
+
+        sweep = find(face.project(), name)
+        stop_sweep(face.project(), sweep)
+        face.show(sweeps.view(face.project(), sweep.id), render_view)
+    elif word == "list":
         face.show(sweeps.listed(face.project()), _render_list)
     else:
         face.show(sweeps.view(face.project(), name), render_view)
@@ -163,17 +171,28 @@ def _resume(args: argparse.Namespace, face: Face, name: str) -> int:
 def _drive(project: Project, face: Face, sweep: Sweep, how: How) -> int:
     """Drive the sweep to its end and show it; 0 if every trial succeeded, 130 if told to stop."""
     from axil.actions import sweeps
-    from axil.actions.drive import drive, missing
+    from axil.actions.drive import Leaving, drive, missing
 
     if not face.json:
         many = fmt.count(sweep.trials, "replicate" if sweep.seeds else "trial")
         face.note(f"{many}; if this is interrupted: axil sweep resume {short(sweep.id)}")
-    known = drive(project, sweep, how, lambda event: tell(face, event))
+    told: list[Event] = []
+
+    def hear(event: Event) -> None:
+        told.extend([event] if isinstance(event, Leaving) else [])
+        tell(face, event)
+
+    known = drive(project, sweep, how, hear)
     value = sweeps.view(project, sweep.id)
     face.show(value, render_view)
     states = {one.outcome for one in known.values() if one.number}
-    if missing(sweep, known) or states & {"queued", "running"}:
+    left = missing(sweep, known)
+    if states & {"queued", "running"} or (left and (told or not how.time_limit)):
         return 130
+    if left:
+        face.note(f"the time is over: {fmt.count(len(left), 'trial')} not begun; axil sweep resume {short(sweep.id)}")
+    if sweep.goal and "succeeded" in states and all(one.value is None for one in known.values()):
+        face.warn(f"no trial has the metric {safe(sweep.goal)}, so none is the best")
     return 0 if states <= {"succeeded", "pruned"} else 1
 
 
