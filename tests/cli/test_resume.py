@@ -231,6 +231,28 @@ def test_a_fork_starts_from_the_checkpoint_every_time(gym):
     gym.run("switch", "-q", "main")
 
 
+def test_a_fork_with_a_checkpoint_replaces_one_that_another_run_left(gym):
+    """What a stopped run left in the work tree is kept with its record: it is no edit that would be lost."""
+    gym.hold(4)
+    first = gym.detach()
+    gym.at(first, 4)
+    gym.axil("stop", first)
+    gym.free()
+    gym.hold(6)
+    other = gym.begin("run", "-f", "--set", "lr=0.5")
+    (run,) = until(lambda: [one for one in gym.live() if one != first], "the other run is there")
+    gym.at(run, 6)
+    other.send_signal(signal.SIGINT)
+    other.communicate(timeout=60)
+    gym.free()
+    assert (gym.path / "ckpt/state.json").exists()
+    gym.run("checkout", "-q", "params.yaml")
+    gym.axil("fork", "tuned", "--from", first, "--checkpoint")
+    assert (gym.path / "ckpt/state.json").read_text().startswith("[4,")
+    (gym.path / "ckpt/state.json").write_text("edited by hand")
+    assert "ckpt" in gym.axil("fork", "again", "--from", run, "--checkpoint", code=1).err
+
+
 def test_fork_with_a_checkpoint_is_taken_back_by_undo(gym):
     gym.hold(5)
     first = gym.detach()

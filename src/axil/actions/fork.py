@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from axil.actions import parameters
+from axil.actions.belongings import runs_of
 from axil.actions.experiments import HEADS, current, is_experiment, require_commit
 from axil.actions.moving import Moves, refuse_during_run
 from axil.actions.names import begin_check_name
@@ -16,7 +17,7 @@ from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
 from axil.data.pointers import pointer_path
 from axil.errors import BadInput, NotFound
-from axil.formats.pointer import render
+from axil.formats.pointer import Pointer, render
 from axil.git.commits import begin_stamp, commit_tree, name_in
 from axil.git.refs import Head
 from axil.git.trees import changed_tree
@@ -159,7 +160,16 @@ def _moves(project: Project, origin: _Origin, commit: str, progress: Progress) -
     pointers = changed_pointers(project, project.head.commit, commit)
     own = bool(origin.run) and not project.journal.is_rehearsal(origin.run)
     outputs = outputs_of_run(project, origin.run) if own else outputs_of(project, origin.parent)
-    return plan_switching(project, commit, pointers, outputs, force=False, progress=progress)
+    return plan_switching(
+        project, commit, pointers, outputs, force=False, left=_left_checkpoints(project), progress=progress
+    )
+
+
+def _left_checkpoints(project: Project) -> dict[str, Pointer]:
+    """What the newest run of the current experiment left to go on from, if it did not finish: its record keeps it."""
+    branch = project.head.branch
+    newest = max((row.id for row in runs_of(project, branch)), default="") if branch else ""
+    return checkpoints_of_run(project, newest) if newest else {}
 
 
 def _origin(project: Project, source: str) -> _Origin:

@@ -92,11 +92,13 @@ def plan_switching(
     *,
     force: bool,
     files: Callable[[], list[str]] | None = None,
+    left: Mapping[str, Pointer] = {},
     meanwhile: Callable[[Sequence[Target]], object] = bool,
     progress: Progress = SILENT,
 ) -> Moves:
     """Plan tracked data to `changes` (what they do not name stays at its pointer) and all outputs to `outputs`.
 
+    `left` is what lies at paths that are neither, and is kept elsewhere: it may give way.
     `commit` is where HEAD is going, `files` what `begin_pointer_files` gave, if begun. `meanwhile` is called when it is
     known what shall move, before the long look whether it may. Raises what `plan_moves` raises.
     """
@@ -107,7 +109,7 @@ def plan_switching(
     def target(path: str, new: Pointer | None) -> Target:
         # What was removed by hand as a whole comes back as a whole, and not only what differs over there.
         gone = new is not None and not os.path.lexists(project.path(path))
-        return Target(path, None if gone else here.get(path), new)
+        return Target(path, None if gone else here.get(path, left.get(path)), new)
 
     now = pointers(project, files)
     data = {**now, **changes}

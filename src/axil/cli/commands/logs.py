@@ -34,6 +34,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 def _follow(args: argparse.Namespace, face: Face) -> int | None:
     """Print what the live run writes; None if there is no such run: then what it wrote is in its record."""
     from axil.actions.live import follow, latest
+    from axil.base.ids import short
     from axil.errors import NotFound
     from axil.runs.events import StageLine
 
@@ -42,10 +43,14 @@ def _follow(args: argparse.Namespace, face: Face) -> int | None:
         folder = latest(project, args.target)
     except NotFound:
         return None
-    for event in follow(project, folder, tail=args.tail):
-        if isinstance(event, StageLine) and args.stage in (None, event.stage):
-            face.line(event.text)
-            face.flush()
+    try:
+        for event in follow(project, folder, tail=args.tail):
+            if isinstance(event, StageLine) and args.stage in (None, event.stage):
+                face.line(event.text)
+                face.flush()
+    except KeyboardInterrupt:
+        face.note(f"\nrun {short(folder.id)} goes on; end it with: axil stop {short(folder.id)}")
+        return 130
     return 0
 
 

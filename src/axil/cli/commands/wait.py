@@ -21,7 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.live import wait
 
-    found = wait(face.project(), args.runs, timeout=args.timeout)
+    try:
+        found = wait(face.project(), args.runs, timeout=args.timeout)
+    except KeyboardInterrupt:
+        face.note("\nwhat was waited for goes on; end it with: axil stop RUN")
+        return 130
     face.show(found, render)
     return next((code for one in found if (code := exit_code(one))), 0)
 
