@@ -155,3 +155,17 @@ def test_a_logged_name_cannot_steer_the_terminal(project, axil):
     project.commit({"train.py": script, "axil.toml": STAGE.replace(', "tb"', "")})
     axil("run")
     assert "\x1b[31m" not in axil("show", newest(axil)["id"], "--series").out
+
+
+def test_curves_of_a_result_that_was_taken_from_another_run(project, axil):
+    toml = '[stages.train]\ncmd = "python train.py"\n[stages.other]\ncmd = "python other.py"\nalways = true\n'
+    train = "import axil\nfor step in range(3): axil.log(loss=step, step=step)\n"
+    project.commit({"train.py": train, "other.py": train.replace("loss=step", "loss=9"), "axil.toml": toml})
+    axil("run")
+    axil("run")
+    run = newest(axil)
+    assert [stage["state"] for stage in run["stages"]].count("succeeded") == 1
+    curves = axil("show", run["id"], "--series", "--json").json["series"]
+    assert {(one["stage"], tuple(one["values"])) for one in curves} == {("train", (0, 1, 2)), ("other", (9, 9, 9))}
+    (one,) = axil("show", run["id"], "--series", "train/loss", "--json").json["series"]
+    assert one["values"] == [0, 1, 2]

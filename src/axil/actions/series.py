@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from axil.base.light import TYPE_CHECKING, NamedTuple
@@ -10,6 +11,7 @@ from axil.errors import AxilError, NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from axil.formats.record import Run
     from axil.formats.series import Point
     from axil.project import Project
 
@@ -40,11 +42,10 @@ class SeriesView(NamedTuple):
 def series(project: Project, name: str, pattern: str = "") -> SeriesView:
     """The curves of the run `name` (of an experiment: its latest) whose names match `pattern` (`val/*`; "" for all).
 
-    What the machine was measured to do is called `system/…` and comes only if asked for. Raises `NotFound` for an
-    unknown run, for one whose points are not here, and if nothing matches.
+    A name may stand behind its stage's: `train/loss`. Of a stage whose result was taken from another run the curves
+    are that run's. What the machine was measured to do is called `system/…` and comes only if asked for. Raises
+    `NotFound` for an unknown run, for one whose points are not here, and if nothing matches.
     """
-    from fnmatch import fnmatchcase
-
     from axil.actions.targets import choose
     from axil.runs import rundir
 
@@ -55,13 +56,38 @@ def series(project: Project, name: str, pattern: str = "") -> SeriesView:
         if oid and not project.store.has(bytes.fromhex(oid)):
             _bring(project, run.id, oid)
     found = _curves(points_of(project, run.id, run.series, rundir.SERIES))
+    own = {(curve.stage, curve.name) for curve in found}  # A resumed run has those of its earlier attempts.
+    found += [curve for curve in _taken(project, run) if (curve.stage, curve.name) not in own]
     if pattern.startswith(SYSTEM):
         found += _curves(points_of(project, run.id, run.system, rundir.SYSTEM), SYSTEM)
-    chosen = [curve for curve in found if not pattern or fnmatchcase(curve.name, pattern) or curve.name == pattern]
+    chosen = [curve for curve in found if _fits(curve, pattern)]
     if pattern and not chosen:
         known = ", ".join(sorted({curve.name for curve in found})[:20])
         raise NotFound(f"run {run.id} logged no {pattern}", f"it has: {known}" if known else "it logged nothing")
     return SeriesView(run.id, run.experiment, run.state, tuple(chosen))
+
+
+def _fits(curve: Curve, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    names = (curve.name, f"{curve.stage}/{curve.name}")
+    return not pattern or pattern in names or any(fnmatchcase(name, pattern) for name in names)
+
+
+def _taken(project: Project, run: Run) -> list[Curve]:
+    """The curves of stages whose results come from other runs, so far as these are here or can be had."""
+    stages: dict[str, set[str]] = {}
+    for stage in run.stages:
+        if stage.source:
+            stages.setdefault(stage.source, set()).add(stage.name)
+    found: list[Curve] = []
+    for source, names in stages.items():
+        with contextlib.suppress(AxilError):
+            series = project.journal.run(source).series
+            if series and not project.store.has(bytes.fromhex(series)):
+                _bring(project, source, series)
+            found += [curve for curve in _curves(points_of(project, source, series, "")) if curve.stage in names]
+    return found
 
 
 def points_of(project: Project, run: str, oid: str, file: str) -> Iterator[Point]:
