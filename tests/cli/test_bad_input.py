@@ -455,3 +455,16 @@ def test_pointers_that_git_could_not_stage(small):
     lock.unlink()
     small.axil("add")
     assert "data/raw.axil" in small.repo.run("diff", "--cached", "--name-only")
+
+
+def test_a_pointer_to_what_is_nowhere_is_named(small):
+    pointer_file = small.path / "data/raw.axil"
+    text = pointer_file.read_text()
+    (line,) = [one for one in text.splitlines() if one.startswith("oid")]
+    pointer_file.write_text(text.replace(line, f'oid = "{"0" * 64}"'))
+    assert "data/raw.axil" in small.axil("status").err
+
+
+def test_a_part_of_tracked_data_is_not_what_is_tracked(small):
+    name = sorted(os.listdir(small.path / "data/raw"))[0]
+    assert "it is part of data/raw" in refused(small, "rm", f"data/raw/{name}")[1]

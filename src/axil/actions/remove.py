@@ -15,6 +15,7 @@ from axil.data.materialise import Target
 from axil.errors import NotFound
 from axil.git.worktree import stage
 from axil.journal.operations import Kept
+from axil.pipeline.graph import covering
 
 if TYPE_CHECKING:
     from axil.project import Project
@@ -40,7 +41,9 @@ def remove(
     names = list(dict.fromkeys(project_path(project, path) for path in paths))
     for name in names:
         if name not in known:
-            raise NotFound(f"{name} is not tracked", "", "axil status lists what is")
+            outer = covering(name, known)
+            why = f"it is part of {outer}: remove the file, then axil add {outer}" if outer else ""
+            raise NotFound(f"{name} is not tracked", why, "axil status lists what is")
     refuse_during_run(project, f"removing {', '.join(names)}")
     here = project.index.all_tracked()
     targets = [Target(name, here.get(name, known[name]), None) for name in names]

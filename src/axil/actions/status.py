@@ -84,12 +84,13 @@ def status(project: Project, *, progress: Progress = SILENT) -> ProjectStatus:
     finish_files = begin_pointer_files(project.git)
     adopted = tuple(run.id for run in adopt(project))
     known = _origin(project)
-    data: tuple[DataStatus, ...] = ()
+    data: list[DataStatus] = []
     stages: tuple[StageStatus, ...] = ()
     problem = None
     try:
         pointers = read_pointers(project, finish_files())
-        data = tuple(_data(project, path, pointer, progress) for path, pointer in pointers.items())
+        for path, pointer in pointers.items():
+            data.append(_data(project, path, pointer, progress))
         stages = _stages(project, pointers)
     except (BadInput, NotFound) as error:
         # Whoever asks for the status is often looking for just this; the rest is told all the same.
@@ -98,7 +99,15 @@ def status(project: Project, *, progress: Progress = SILENT) -> ProjectStatus:
     entries = [CodeChange(entry.path, entry.code) for entry in code.entries if not entry.conflict]
     entries += [CodeChange(path, "??") for path in code.untracked if not is_clutter(path)]
     return ProjectStatus(
-        project.head.branch, project.head.commit, *known, tuple(entries), code.conflicts, data, stages, adopted, problem
+        project.head.branch,
+        project.head.commit,
+        *known,
+        tuple(entries),
+        code.conflicts,
+        tuple(data),
+        stages,
+        adopted,
+        problem,
     )
 
 
@@ -119,10 +128,17 @@ def _stages(project: Project, pointers: dict[str, Pointer]) -> tuple[StageStatus
 
 def _data(project: Project, path: str, pointer: Pointer, progress: Progress) -> DataStatus:
     from axil.data.status import changes
+    from axil.formats.pointer import SUFFIX
 
     if not os.path.lexists(project.path(path)):
         return DataStatus(path, "missing", pointer.size, pointer.files)
-    found = changes(project.index, project.store, project.root, path, pointer, progress=progress)
+    try:
+        found = changes(project.index, project.store, project.root, path, pointer, progress=progress)
+    except NotFound as error:
+        from shlex import quote
+
+        hint = f"`axil pull` brings it if a remote has it; an edited pointer: git checkout -- {quote(path + SUFFIX)}"
+        raise NotFound(f"the data that {path}{SUFFIX} names is not here", error.what, hint) from None
     if not found:
         return DataStatus(path, "clean", pointer.size, pointer.files)
     from axil.data.materialise import interrupted
