@@ -24,6 +24,7 @@ from axil.store import Store
 from axil.transfer import keys
 from axil.transfer.prune import prune
 from axil.transfer.push import _Push, push
+from axil.transfer.survey import GitRoots
 
 FILES = {"a": blob(b"a" * 300), "b": blob(b"b" * 200)}
 TOP = folder(FILES)
@@ -76,7 +77,7 @@ class World:
         def work(remote: Remote) -> object:
             return prune(
                 self.far.catalog(remote),
-                roots_of_git=(),
+                git=GitRoots,
                 drop_roots=drop_roots,
                 grace=GRACE,
                 author="ben",

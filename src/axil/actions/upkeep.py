@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from axil.actions import exchange
 from axil.actions.experiments import ARCHIVE, HEADS, OTHERS, TRACKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from axil.transfer.prune import Pruned, PrunePlan
     from axil.transfer.repair import Repaired
     from axil.transfer.salvage import Salvaged
+    from axil.transfer.survey import GitRoots
 
 Depth = Literal["structure", "data", "restore"]
 
@@ -139,7 +140,7 @@ def prune(
         needed = _needed(project, storage, source, progress)
         plan = pruning.plan_prune(
             storage.catalog,
-            roots_of_git=needed,
+            git=lambda: needed,
             drop_roots=drop_roots,
             clock=project.clock,
             store=project.store,
@@ -151,7 +152,7 @@ def prune(
         done = pruning.prune(
             storage.catalog,
             # Asked again, when the prune has the place for itself: others may have pushed meanwhile.
-            roots_of_git=lambda: _needed(project, storage, source, progress),
+            git=lambda: _needed(project, storage, source, progress),
             drop_roots=drop_roots,
             author=identity(project.git),
             host=host,
@@ -194,14 +195,18 @@ def restore(
         )
 
 
-def _needed(project: Project, storage: Storage, source: str, progress: Progress) -> set[Oid]:
-    """The objects that refs of the git remote name, as they are now, so far as the storage remote has them.
+def _needed(project: Project, storage: Storage, source: str, progress: Progress) -> GitRoots:
+    """What refs of the git remote need, as they are now: commits, and objects so far as the storage remote has them.
 
     What was never pushed there cannot be removed there either, and must not keep the rest from being pruned.
     """
+    from axil.transfer.survey import GitRoots
+
     problems: list[str] = []
     with exchange.mirrored(project, source, progress):
-        named = set(_named(project, source, problems))
+        refs = _refs(project, source)
+        named = set(_named(project, refs, problems))
+        commits = frozenset(project.git.lines("rev-list", "--stdin", input="\n".join(refs).encode()))
     if problems:
         raise Blocked(
             "it is not certain what is still needed, so nothing is pruned",
@@ -209,19 +214,25 @@ def _needed(project: Project, storage: Storage, source: str, progress: Progress)
             "axil verify tells more; mend these first",
         )
     storage.refresh()
-    return named - storage.catalog.missing(named)
+    return GitRoots(frozenset(named - storage.catalog.missing(named)), commits)
 
 
-def _named(project: Project, source: str, problems: list[str]) -> Iterable[Oid]:
-    """Everything that is named by a ref of the git remote, or of this clone: that may be pushed any time."""
-    from axil.actions.roots import of_blobs
-    from axil.formats.pointer import SUFFIX
-    from axil.git.history import blobs_at
+def _refs(project: Project, source: str) -> list[str]:
+    """The commits of all refs of the git remote, and of this clone: these may be pushed any time."""
     from axil.git.refs import list_refs
     from axil.journal import REF
 
     refs = list_refs(project.git, HEADS, ARCHIVE, "refs/tags/", f"{TRACKING}{source}/", OTHERS, exchange.MIRROR, REF)
-    blobs = blobs_at(project.git, f"*{SUFFIX}", sorted(set(refs.values())))
+    return sorted(set(refs.values()))
+
+
+def _named(project: Project, refs: Sequence[str], problems: list[str]) -> Iterable[Oid]:
+    """Everything that is named below `refs`."""
+    from axil.actions.roots import of_blobs
+    from axil.formats.pointer import SUFFIX
+    from axil.git.history import blobs_at
+
+    blobs = blobs_at(project.git, f"*{SUFFIX}", refs)
     paths = {blob: min(paths) for blob, paths in blobs.items()}
     yield from (root.oid for root in of_blobs(project.git, paths, "in a commit or run", problems))
     try:

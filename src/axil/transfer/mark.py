@@ -51,14 +51,18 @@ class Mark(NamedTuple):
 
 
 def droppable(survey: Survey, grace: float) -> tuple[tuple[Root, ...], bool]:
-    """Roots older than the grace of which no ref of git names an object any more, and whether there are still more.
+    """Roots older than the grace that no ref of git needs any more, and whether there are still more.
 
-    As many as fill half a list, but always one: it has room, see `sharing.parts_of_root`.
+    Those are the ones whose commits no ref holds; where that is not known, those of which no ref names an object. What
+    they have in common with others is needed through those. As many as fill half a list, but always one: it has room,
+    see `sharing.parts_of_root`.
     """
     drops: list[Root] = []
     room = LONGEST // 2
     for _, (root, written) in sorted(survey.roots.items()):
-        if survey.now - written >= grace and survey.git.isdisjoint(root.objects):
+        known = root.commits and survey.git.commits
+        free = survey.git.commits.isdisjoint(root.commits) if known else survey.git.objects.isdisjoint(root.objects)
+        if survey.now - written >= grace and free:
             room -= len(sharing.encode_root(root))
             if drops and room < 0:
                 return tuple(drops), True

@@ -74,25 +74,25 @@ class _Looked(NamedTuple):
 def plan_prune(
     catalog: Catalog,
     *,
-    roots_of_git: GitRoots,
+    git: Callable[[], GitRoots],
     drop_roots: bool = False,
     grace: float = GRACE,
     clock: Clock,
     store: Store | None = None,
     progress: Progress = SILENT,
 ) -> PrunePlan:
-    """What a prune would do now; changes nothing on the remote. `roots_of_git` are all objects that refs name.
+    """What a prune would do now; changes nothing on the remote. `git` tells what refs need.
 
     Ages are told by `clock` here, for asking the remote for its time would write to it; a prune goes by the remote's.
     """
     _check(catalog, grace)
-    return _look(catalog, roots_of_git, drop_roots, grace, clock(), "", store, _nothing, progress).plan
+    return _look(catalog, git, drop_roots, grace, clock(), "", store, _nothing, progress).plan
 
 
 def prune(
     catalog: Catalog,
     *,
-    roots_of_git: GitRoots,
+    git: Callable[[], GitRoots],
     drop_roots: bool = False,
     grace: float = GRACE,
     author: str,
@@ -111,7 +111,7 @@ def prune(
     """
     _check(catalog, grace)
     with alone(catalog, author=author, host=host, pid=pid, new_id=new_id, clock=clock) as (held, now):
-        looked = _look(catalog, roots_of_git, drop_roots, grace, now, held.lease.id, store, held.keep, progress)
+        looked = _look(catalog, git, drop_roots, grace, now, held.lease.id, store, held.keep, progress)
         survey, shares, plan = looked
         _refuse(catalog, plan)
         swept = execute_sweep(catalog, survey, shares, plan.sweeps, grace, held.keep, progress)
@@ -139,7 +139,7 @@ def restore_condemned(
     _check(catalog, LEAST_GRACE)
     name = new_id or (lambda: make_id(clock))
     with alone(catalog, author=author, host=host, pid=pid, new_id=name, clock=clock) as (held, now):
-        survey = take(catalog, (), now, held.lease.id)
+        survey = take(catalog, GitRoots, now, held.lease.id)
         if id not in survey.lists:
             known = ", ".join(sorted(survey.lists)) or "none"
             raise NotFound(f"{catalog.remote.url} has no condemned list {id}", f"lists there: {known}")
@@ -154,7 +154,7 @@ def restore_condemned(
                     held.keep()
                     catalog.remote.put(keys.ROOTS + root.id, sharing.encode_root(root))
             # Like a push, look once more after the roots.
-            survey = take(catalog, (), now, held.lease.id)
+            survey = take(catalog, GitRoots, now, held.lease.id)
     raise AxilError("the roots could not be put back", "what they need is condemned again and again", "try again later")
 
 
@@ -207,7 +207,7 @@ def _check(catalog: Catalog, grace: float) -> None:
 
 def _look(
     catalog: Catalog,
-    roots_of_git: GitRoots,
+    git: Callable[[], GitRoots],
     drop_roots: bool,
     grace: float,
     now: float,
@@ -216,10 +216,10 @@ def _look(
     alive: Alive,
     progress: Progress,
 ) -> _Looked:
-    survey = take(catalog, roots_of_git, now, own)
+    survey = take(catalog, git, now, own)
     drops, later = droppable(survey, grace) if drop_roots else ((), False)
     dropped = {root.id for root in drops}
-    roots = set(survey.git)
+    roots = set(survey.git.objects)
     roots.update(oid for name, (root, _) in survey.roots.items() if name not in dropped for oid in root.objects)
     found = walk(catalog, survey, roots, store, alive, progress)
     shares = count(catalog, survey, found.oids)

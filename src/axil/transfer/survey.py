@@ -22,7 +22,13 @@ from axil.transfer.lease import living
 
 SETTLED = 3600.0
 """An index that old is shown by every listing."""
-GitRoots = Callable[[], Iterable[Oid]] | Iterable[Oid]
+
+
+class GitRoots(NamedTuple):
+    """What refs of git need: all `objects` they name, and the `commits` they hold (empty: nobody asked for these)."""
+
+    objects: frozenset[Oid] = frozenset()
+    commits: frozenset[str] = frozenset()
 
 
 class Dated(NamedTuple):
@@ -38,7 +44,7 @@ class Survey(NamedTuple):
     now: float
     lists: Mapping[str, Dated]
     roots: Mapping[str, tuple[Root, float]]
-    git: frozenset[Oid]
+    git: GitRoots
     indexes: Mapping[Oid, float]
     """Every index that was listed, superseded or not, and when it was written."""
     packs: Mapping[Oid, Stat]
@@ -58,7 +64,7 @@ class Survey(NamedTuple):
         return self.now - self.indexes.get(index, self.now) >= SETTLED
 
 
-def take(catalog: Catalog, roots_of_git: GitRoots, now: float, own: str = "") -> Survey:
+def take(catalog: Catalog, git: Callable[[], GitRoots], now: float, own: str = "") -> Survey:
     """Look at everything, `catalog` included. `own` is the id of one's own lease. Changes nothing on the remote."""
     remote = catalog.remote
     leases = tuple(lease for _, lease in living(remote, now) if lease.id != own)
@@ -68,14 +74,14 @@ def take(catalog: Catalog, roots_of_git: GitRoots, now: float, own: str = "") ->
             listed = sharing.decode_condemned(data, f"{remote.url}: {stat.key}")
             lists[stat.key.removeprefix(keys.CONDEMNED)] = Dated(listed, stat.written)
     roots, unreadable = _roots(remote)
-    git = frozenset(roots_of_git() if callable(roots_of_git) else roots_of_git)
+    needed = git()
     indexes = {oid: stat.written for stat in remote.list(keys.INDEX) if (oid := keys.oid_of(stat.key)) is not None}
     catalog.refresh()
     condemned = catalog.condemned_packs | {pack for one in lists.values() for pack in one.list.packs}
     packs, gone = _packs(catalog)
     named = catalog.packs().keys()
     tails = {pack: table(remote, packs[pack]) for pack in sorted(condemned & packs.keys()) if pack not in named}
-    return Survey(now, lists, roots, git, indexes, packs, gone, condemned, tails, unreadable, leases)
+    return Survey(now, lists, roots, needed, indexes, packs, gone, condemned, tails, unreadable, leases)
 
 
 def _roots(remote: Remote) -> tuple[dict[str, tuple[Root, float]], tuple[str, ...]]:

@@ -20,6 +20,7 @@ from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.prune import Pruned, PrunePlan, plan_prune, prune
 from axil.transfer.ranges import decoded
+from axil.transfer.survey import GitRoots
 
 DAY = 86400.0
 GRACE = 7 * DAY
@@ -78,6 +79,7 @@ class Far:
         self.memory = Memory(self.clock, jobs=2)
         self.remote: Remote = self.memory
         self.git: set[Oid] = set()
+        self.commits: set[str] = set()
         self._ids = itertools.count(1)
         self._folder = tempfile.TemporaryDirectory()
         self.memory.put(keys.FORMAT, sharing.encode_format(Format(self.new_id())))
@@ -111,8 +113,8 @@ class Far:
         self.put_index(info, places)
         return info.id
 
-    def root(self, *items: Item, names: tuple[str, ...] = ()) -> Root:
-        root = Root(self.new_id(), "ann", tuple(item.oid for item in items), (), names)
+    def root(self, *items: Item, names: tuple[str, ...] = (), commits: tuple[str, ...] = ()) -> Root:
+        root = Root(self.new_id(), "ann", tuple(item.oid for item in items), commits, names)
         self.memory.put(keys.ROOTS + root.id, sharing.encode_root(root))
         return root
 
@@ -129,7 +131,7 @@ class Far:
     ) -> Pruned:
         return prune(
             self.catalog(remote),
-            roots_of_git=lambda: self.git,
+            git=lambda: GitRoots(frozenset(self.git), frozenset(self.commits)),
             drop_roots=drop_roots,
             grace=grace,
             author="ann",
@@ -140,8 +142,8 @@ class Far:
         )
 
     def plan(self, *, drop_roots: bool = False) -> PrunePlan:
-        git = self.git
-        return plan_prune(self.catalog(), roots_of_git=git, drop_roots=drop_roots, grace=GRACE, clock=self.clock)
+        git = GitRoots(frozenset(self.git), frozenset(self.commits))
+        return plan_prune(self.catalog(), git=lambda: git, drop_roots=drop_roots, grace=GRACE, clock=self.clock)
 
     def keys(self, prefix: str) -> set[str]:
         return {stat.key for stat in self.memory.list(prefix)}

@@ -10,6 +10,7 @@ from axil.formats import pack, sharing
 from axil.formats.sharing import Lease
 from axil.transfer import keys, mark
 from axil.transfer.prune import plan_prune, restore_condemned
+from axil.transfer.survey import GitRoots
 
 A, B, C, D = (blob(letter * 4000) for letter in (b"a", b"b", b"c", b"d"))
 
@@ -336,7 +337,7 @@ def test_a_push_under_way_is_told_and_does_not_keep_a_prune_away(far: Far) -> No
 def test_the_clock_of_whoever_prunes_does_not_count(far: Far) -> None:
     waste = far.put(A)
     for off in (-30 * DAY, 30 * DAY):
-        plan = plan_prune(far.catalog(), roots_of_git=(), grace=GRACE, clock=far.clock)
+        plan = plan_prune(far.catalog(), git=GitRoots, grace=GRACE, clock=far.clock)
         assert plan.mark.packs == ()
         own = far.clock.now + off
         done = far.prune(clock=Turned(own))
@@ -353,3 +354,19 @@ def test_what_is_no_remote_is_not_pruned(far: Far) -> None:
     far.memory.delete(keys.FORMAT)
     with pytest.raises(NotFound, match="no remote of axil"):
         far.prune()
+
+
+def test_a_root_whose_commits_are_gone_is_dropped_though_it_shares_objects(far: Far) -> None:
+    """A fork that was deleted names most of what its parent names: only its own goes."""
+    shared, own = blob(b"shared"), blob(b"own")
+    far.put(shared)
+    far.put(own)
+    kept = far.root(shared, commits=("c1",))
+    far.root(shared, own, commits=("c2",))
+    far.git, far.commits = {shared.oid}, {"c1"}
+    far.later()
+    far.prune(drop_roots=True)
+    assert far.keys(keys.ROOTS) == {keys.ROOTS + kept.id}
+    far.later()
+    far.prune()
+    assert far.finds(shared) and not far.finds(own)
