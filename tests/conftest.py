@@ -16,6 +16,8 @@ from axil.git.process import Git
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # As after nohup.
 
 # How long anything takes is measured in bench/; here a busy machine must not make a test fail.
 settings.register_profile("axil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
