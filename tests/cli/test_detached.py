@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from tests.cli.detached import gated
+from tests.cli.detached import gated, until
 
 from axil.base import landlock
 
@@ -61,6 +61,21 @@ def test_two_slots_three_runs_and_one_is_brought_forward(lab):
     assert lab.record(third)["state"] == "stopped"
     lab.let()
     assert [lab.record(run)["state"] for run in (first, second, fourth)] == ["succeeded"] * 3
+    lab.clean()
+
+
+def test_logs_are_those_of_the_run_that_goes_on(lab):
+    lab.let()
+    lab.record(lab.detach())
+    assert "trained" in lab.axil("logs").out
+    (lab.gates / "all.go").unlink()
+    lab.write({"train.py": lab.read("train.py").replace("while not", "print('begun', flush=True)\nwhile not", 1)})
+    run = lab.detach("--set", "lr=0.7")
+    lab.began(run)
+    until(lambda: "begun" in lab.axil("logs").out, "what it prints is there")
+    assert "trained" not in lab.axil("logs").out
+    lab.let()
+    assert lab.record(run)["state"] == "succeeded"
     lab.clean()
 
 

@@ -35,15 +35,15 @@ class RunLogs(NamedTuple):
 
 
 def logs(project: Project, name: str, stage: str = "", *, tail: int | None = None) -> RunLogs:
-    """The logs of the run `name` (of an experiment: its latest), of one `stage` or all; the last `tail` lines of each.
+    """The logs of the run `name`, of one `stage` or all; the last `tail` lines of each.
 
-    Raises `NotFound` for an unknown run or stage.
+    Of an experiment those of its latest run, also of one that goes on. Raises `NotFound` for an unknown run or stage.
     """
     from axil.actions.targets import choose
 
     project.store  # noqa: B018 (a broken axil.toml is said once, not of every stage)
     chosen = choose(project, name, succeeded=False)
-    run = chosen.run
+    run = chosen.run if chosen.why == "named" else _going(project, chosen.experiment) or chosen.run
     if run is None:
         raise NotFound(f"experiment {chosen.experiment} has no run yet", "", "axil run makes the first one")
     records = [record for record in run.stages if stage in ("", record.name)]
@@ -52,6 +52,15 @@ def logs(project: Project, name: str, stage: str = "", *, tail: int | None = Non
         raise NotFound(f"run {run.id} has no stage {stage}", f"it has: {known}" if known else "it has no stages")
     found = (_log(project, run, record) for record in records)
     return RunLogs(run.id, run.experiment, run.state, tuple(_cut(log, tail) for log in found))
+
+
+def _going(project: Project, experiment: str) -> Run | None:
+    """The run of the experiment that began last, if it goes on."""
+    from axil.actions.live import going
+    from axil.actions.targets import in_progress
+
+    ids = [one.run for one in going(project) if one.experiment == experiment and one.state == "running"]
+    return in_progress(project, max(ids)) if ids else None
 
 
 def _log(project: Project, run: Run, record: StageRecord) -> StageLog:
