@@ -158,7 +158,8 @@ def test_a_logged_name_cannot_steer_the_terminal(project, axil):
 
 
 def test_curves_of_a_result_that_was_taken_from_another_run(project, axil):
-    toml = '[stages.train]\ncmd = "python train.py"\n[stages.other]\ncmd = "python other.py"\nalways = true\n'
+    stage = f"[stages.{{0}}]\ncmd = '\"{sys.executable}\" {{0}}.py'\n"
+    toml = stage.format("train") + stage.format("other") + "always = true\n"
     train = "import axil\nfor step in range(3): axil.log(loss=step, step=step)\n"
     project.commit({"train.py": train, "other.py": train.replace("loss=step", "loss=9"), "axil.toml": toml})
     axil("run")
