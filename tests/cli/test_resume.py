@@ -77,6 +77,15 @@ class Gym(Lab):
     def at(self, run: str, step: int) -> None:
         until((self.gates / f"{run}.at{step}").exists, f"run {run} is at step {step}")
 
+    def stopped(self, step: int) -> str:
+        """A run that was stopped at a step."""
+        self.hold(step)
+        run = self.detach()
+        self.at(run, step)
+        self.axil("stop", run)
+        self.free()
+        return run
+
     def started_from(self, run: str) -> int:
         (found,) = self.gates.glob(f"{run}.from*")
         return int(found.name.partition(".from")[2])
@@ -205,11 +214,7 @@ def test_edited_data_come_along_with_resume_and_fork(gym):
 
 
 def test_a_fork_starts_from_the_checkpoint_every_time(gym):
-    gym.hold(5)
-    first = gym.detach()
-    gym.at(first, 5)
-    gym.axil("stop", first)
-    gym.free()
+    first = gym.stopped(5)
     gym.axil("fork", "tuned", "--from", first, "--checkpoint")
     assert gym.read("ckpt/state.json").startswith("[5,")
     gym.axil("run")
@@ -233,11 +238,7 @@ def test_a_fork_starts_from_the_checkpoint_every_time(gym):
 
 def test_a_fork_with_a_checkpoint_replaces_one_that_another_run_left(gym):
     """What a stopped run left in the work tree is kept with its record: it is no edit that would be lost."""
-    gym.hold(4)
-    first = gym.detach()
-    gym.at(first, 4)
-    gym.axil("stop", first)
-    gym.free()
+    first = gym.stopped(4)
     gym.hold(6)
     other = gym.begin("run", "-f", "--set", "lr=0.5")
     (run,) = until(lambda: [one for one in gym.live() if one != first], "the other run is there")
@@ -265,11 +266,7 @@ def test_fork_with_a_checkpoint_is_taken_back_by_undo(gym):
 
 
 def test_a_run_is_resumed_in_another_clone(gym, tmp_path):
-    gym.hold(5)
-    first = gym.detach()
-    gym.at(first, 5)
-    gym.axil("stop", first)
-    gym.free()
+    first = gym.stopped(5)
     gym.axil("remote", "add", "origin", str(tmp_path / "storage"))
     gym.run("add", "-A")
     gym.run("commit", "-qm", "remote")
@@ -290,11 +287,7 @@ def test_a_run_is_resumed_in_another_clone(gym, tmp_path):
 
 
 def test_a_checkpoint_that_was_not_pushed_is_named(gym, tmp_path):
-    gym.hold(5)
-    first = gym.detach()
-    gym.at(first, 5)
-    gym.axil("stop", first)
-    gym.free()
+    first = gym.stopped(5)
     gym.run("clone", "-q", str(gym.path), str(tmp_path / "other"))
     other = Gym(tmp_path / "other", "Bob")
     other.run("fetch", "-q", "origin", "+refs/axil/*:refs/axil/*")

@@ -137,12 +137,13 @@ def require_commit(project: Project, name: str, *, remote: bool = False) -> Expe
     """`require`, and `BadInput` for a branch that is not born yet."""
     experiment = require(project, name, remote=remote)
     if not experiment.tip:
-        raise BadInput(
-            f"{name} has no commit yet",
-            "an experiment begins with its first commit",
-            'make the first one: git add -A && git commit -m "start"',
-        )
+        raise unborn(name, "an experiment begins with its first commit")
     return experiment
+
+
+def unborn(name: str, why: str = "") -> BadInput:
+    """The error for a branch without a commit."""
+    return BadInput(f"{name} has no commit yet", why, 'make the first one: git add -A && git commit -m "start"')
 
 
 def require(project: Project, name: str, *, remote: bool = False) -> Experiment:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from axil.actions import parameters
 from axil.actions.belongings import runs_of
-from axil.actions.experiments import HEADS, current, is_experiment, require_commit
+from axil.actions.experiments import HEADS, current, is_experiment, require_commit, unborn
 from axil.actions.moving import Moves, refuse_during_run
 from axil.actions.names import begin_check_name
 from axil.actions.outputs import checkpoints_of_run, outputs_of, outputs_of_run
@@ -176,11 +176,7 @@ def _origin(project: Project, source: str) -> _Origin:
     if not source:
         parent = current(project, "axil fork without --from")
         if project.head.commit is None:
-            raise BadInput(
-                f"{parent} has no commit yet",
-                "a fork starts from a commit",
-                'make the first one: git add -A && git commit -m "start"',
-            )
+            raise unborn(parent, "a fork starts from a commit")
         return _Origin(parent, project.head.commit)
     if is_experiment(project, source):
         return _Origin(source, require_commit(project, source, remote=True).tip)

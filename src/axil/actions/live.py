@@ -189,11 +189,7 @@ def wait(project: Project, names: Sequence[str], *, timeout: float | None = None
 def cancel(project: Project, names: Sequence[str]) -> tuple[Stopped, ...]:
     """Take waiting runs out of the queue; they are recorded as stopped. Raises `NotFound` for one that has begun."""
     adopt(project)
-    for name in names:
-        folder = find(project, name)
-        if folder.state().admitted is not None:
-            run = short(folder.id)
-            raise NotFound(f"run {run} does not wait", "it has begun", f"end it: axil stop {run}")
+    _waiting(project, names, "end it: axil stop {run}")
     return stop(project, names)
 
 
@@ -207,12 +203,19 @@ def ended(project: Project, name: str) -> Run | None:
 
 def bring_forward(project: Project, names: Sequence[str]) -> tuple[LiveRun, ...]:
     """Put the waiting runs `names` before all others, in this order; the queue after it. Raises `NotFound`."""
+    folders = _waiting(project, names, "axil queue lists what waits")
+    reorder(project.runs_folder, [folder.id for folder in folders])
+    return ps(project)
+
+
+def _waiting(project: Project, names: Sequence[str], hint: str) -> list[RunDir]:
+    """The folders of the waiting runs `names`. Raises `NotFound` with `hint` for one that has begun."""
     folders = [find(project, name) for name in names]
     for folder in folders:
         if folder.state().admitted is not None:
-            raise NotFound(f"run {short(folder.id)} does not wait", "it has begun", "axil queue lists what waits")
-    reorder(project.runs_folder, [folder.id for folder in folders])
-    return ps(project)
+            run = short(folder.id)
+            raise NotFound(f"run {run} does not wait", "it has begun", hint.format(run=run))
+    return folders
 
 
 def _any(project: Project, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from axil.actions import exchange
 from axil.actions.belongings import Belonging, Belongings, absent, belongings
-from axil.actions.experiments import ARCHIVE, HEADS, current, experiments, unknown
+from axil.actions.experiments import ARCHIVE, HEADS, current, experiments, unborn, unknown
 from axil.actions.sharing import ADD, Storage, git_remote, lacking, on_others, open_storage, storage_name
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -188,7 +188,7 @@ def _chosen(project: Project, names: Sequence[str], everything: bool) -> list[Ex
                 f"get it first: axil switch {name}",
             )
         if not one.tip:
-            raise BadInput(f"{name} has no commit yet", "", 'make the first one: git add -A && git commit -m "start"')
+            raise unborn(name)
         found.append(one)
     return found
 

@@ -53,8 +53,7 @@ def series(project: Project, name: str, pattern: str = "") -> SeriesView:
     if run is None:
         raise NotFound(f"experiment {name} has no run yet", "", "axil run makes the first one")
     for oid in (run.series, run.system):
-        if oid and not project.store.has(bytes.fromhex(oid)):
-            _bring(project, run.id, oid)
+        _bring(project, run.id, oid)
     found = _curves(points_of(project, run.id, run.series, rundir.SERIES))
     own = {(curve.stage, curve.name) for curve in found}  # A resumed run has those of its earlier attempts.
     found += [curve for curve in _taken(project, run) if (curve.stage, curve.name) not in own]
@@ -84,8 +83,7 @@ def _taken(project: Project, run: Run) -> list[Curve]:
     for source, names in stages.items():
         with contextlib.suppress(AxilError):
             series = project.journal.run(source).series
-            if series and not project.store.has(bytes.fromhex(series)):
-                _bring(project, source, series)
+            _bring(project, source, series)
             found += [curve for curve in _curves(points_of(project, source, series, "")) if curve.stage in names]
     return found
 
@@ -106,8 +104,11 @@ def points_of(project: Project, run: str, oid: str, file: str) -> Iterator[Point
 
 
 def _bring(project: Project, run: str, oid: str) -> None:
+    """Fetch the points `oid` ("" for none) of a run, if they are not here. Raises `NotFound`."""
     from axil.actions.sharing import bring
 
+    if not oid or project.store.has(bytes.fromhex(oid)):
+        return
     if not project.remotes or bring(project, {bytes.fromhex(oid)}):
         raise NotFound(f"the points of run {run} are not here", "they are in another clone", "push them there")
 

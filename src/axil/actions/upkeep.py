@@ -99,7 +99,7 @@ def repair(
         report = repair_index(storage.catalog, dry_run=dry_run, clock=project.clock, progress=progress)
         if report.missing and not dry_run:
             # Whoever noted that all was pushed looks again.
-            condemn(storage.catalog, [keys.oid_of(key) or b"" for key in report.lost], project.new_id)
+            condemn(storage.catalog, filter(None, map(keys.oid_of, report.lost)), project.new_id)
         if not data:
             return Mended(storage.name, report, None)
         salvaged = salvage(

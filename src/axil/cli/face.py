@@ -97,22 +97,16 @@ class Face:
             stream.write(text)
             if stream is self.err:
                 stream.flush()
-        except BrokenPipeError:
-            raise OutputClosed from None
         except OSError as error:
-            if not _hung_up(error, stream):
-                raise _unwritable(error) from None
+            _lost(error, stream)
 
     def flush(self) -> None:
         """Everything written is with its reader; raises `OutputClosed` if that one left."""
         for stream in (self.out, self.err):
             try:
                 stream.flush()
-            except BrokenPipeError:
-                raise OutputClosed from None
             except OSError as error:
-                if not _hung_up(error, stream):
-                    raise _unwritable(error) from None
+                _lost(error, stream)
 
     # -- the place
 
@@ -180,6 +174,14 @@ class Face:
         return self._progress  # type: ignore[no-any-return]
 
 
+def _lost(error: OSError, stream: TextIO) -> None:
+    """Raise what it means that `stream` cannot be written; nothing if it was a terminal that is closed."""
+    if isinstance(error, BrokenPipeError):
+        raise OutputClosed from None
+    if not _hung_up(error, stream):
+        raise AxilError("the output cannot be written", error.strerror or str(error)) from None
+
+
 def _hung_up(error: OSError, stream: TextIO) -> bool:
     """Whether `stream` was a terminal that is closed; then what goes there is lost, and nothing else.
 
@@ -197,10 +199,6 @@ def _hung_up(error: OSError, stream: TextIO) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _unwritable(error: OSError) -> AxilError:
-    return AxilError("the output cannot be written", error.strerror or str(error))
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -6,7 +6,6 @@ So every clone that pushes later takes what was only there as absent, and sends 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from axil.base.clock import Clock
 from axil.base.hashing import Oid
@@ -23,9 +22,7 @@ from axil.transfer.inspection import inspect
 from axil.transfer.lookup import places
 from axil.transfer.presence import there
 from axil.transfer.prune import alone
-from axil.transfer.ranges import decoded
-
-_MEMORY = 256 << 20
+from axil.transfer.ranges import decoded, in_threads
 
 
 class Salvaged(NamedTuple):
@@ -94,9 +91,7 @@ def _damaged(
     catalog: Catalog, packs: list[PackInfo], progress: Progress
 ) -> Iterator[tuple[Oid, dict[Oid, Place | None]]]:
     """The damaged ones of `packs`, with what each should hold and where that lies if it is sound."""
-    largest = max((pack.size for pack in packs), default=1)
     named = catalog.packs()
-    threads = max(1, min(catalog.remote.jobs, _MEMORY // largest))
 
     def read(pack: PackInfo) -> dict[Oid, Place | None]:
         done = inspect(catalog.remote, pack, deep=True)
@@ -106,11 +101,11 @@ def _damaged(
         found = {oid: None if oid.hex() in bad else Place(pack.id, *row) for oid, row in done.table.items()}
         return found or dict(_by_index(catalog, pack.id))
 
-    with ThreadPoolExecutor(threads) as pool:
-        for pack, rows in zip(packs, pool.map(read, packs), strict=True):
-            progress.advance(pack.size)
-            if rows:
-                yield pack.id, rows
+    found_in = in_threads(catalog.remote.jobs, read, packs, lambda pack: pack.size)
+    for pack, rows in zip(packs, found_in, strict=True):
+        progress.advance(pack.size)
+        if rows:
+            yield pack.id, rows
 
 
 def _by_index(catalog: Catalog, pack: Oid) -> Iterator[tuple[Oid, Place | None]]:

@@ -22,7 +22,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, face: Face) -> int:
     from axil.actions.live import ended, follow, latest, look_after, outcome
-    from axil.base.ids import short
     from axil.cli.commands.run import EXIT_CODES, View, summary
 
     project = face.project()
@@ -36,8 +35,15 @@ def run(args: argparse.Namespace, face: Face) -> int:
         for event in follow(project, folder, tail=args.tail):
             view.tell(event)
     except KeyboardInterrupt:
-        face.note(f"\nrun {short(folder.id)} goes on; end it with: axil stop {short(folder.id)}")
+        leave(face, folder.id)
         return 0
     found = outcome(project, folder.id)
     face.show(found, summary)
     return EXIT_CODES.get(found.state, 1)
+
+
+def leave(face: Face, run: str) -> None:
+    """Say that Ctrl-C did not end the run."""
+    from axil.base.ids import short
+
+    face.note(f"\nrun {short(run)} goes on; end it with: axil stop {short(run)}")

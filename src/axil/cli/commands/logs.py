@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, face: Face) -> int:
 def _follow(args: argparse.Namespace, face: Face) -> int | None:
     """Print what the live run writes; None if there is no such run: then what it wrote is in its record."""
     from axil.actions.live import follow, latest
-    from axil.base.ids import short
+    from axil.cli.commands.attach import leave
     from axil.errors import NotFound
     from axil.runs.events import StageLine
 
@@ -49,7 +49,7 @@ def _follow(args: argparse.Namespace, face: Face) -> int | None:
                 face.line(event.text)
                 face.flush()
     except KeyboardInterrupt:
-        face.note(f"\nrun {short(folder.id)} goes on; end it with: axil stop {short(folder.id)}")
+        leave(face, folder.id)
         return 130
     return 0
 
