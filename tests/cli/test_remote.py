@@ -148,8 +148,12 @@ def test_damaged_packs_are_healed_by_whoever_has_the_data(ann, place, harm):
             data[40] ^= 1
         pack.write_bytes(bytes(data[: {"flip": None, "truncate": len(data) // 2, "cut": -1}[harm]]))
     assert "damaged" in ann.axil("remote", "check", "--data", code=1).out
+    for path in (place.store / "leases").iterdir():
+        path.unlink()
+    (place.store / "leases").rmdir()
     said = ann.axil("remote", "repair", "--data", "-n", "--json", code=None).json["salvaged"]
     assert said["damaged"] and said["condemned"] == ""
+    assert not (place.store / "leases").exists()
     said = ann.axil("remote", "repair", "--data", code=None)
     assert "damaged" in said.out and "listed as" in said.out
     ann.axil("push")

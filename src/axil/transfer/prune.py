@@ -86,7 +86,7 @@ def plan_prune(
     Ages are told by `clock` here, for asking the remote for its time would write to it; a prune goes by the remote's.
     """
     _check(catalog, grace)
-    return _look(catalog, git, drop_roots, grace, clock(), "", store, _nothing, progress).plan
+    return _look(catalog, git, drop_roots, grace, clock(), "", store, nothing, progress).plan
 
 
 def prune(
@@ -249,5 +249,5 @@ def _refuse(catalog: Catalog, plan: PrunePlan) -> None:
         )
 
 
-def _nothing() -> None:
-    pass
+def nothing() -> None:
+    """For who holds no lease."""

@@ -5,6 +5,7 @@ So every clone that pushes later takes what was only there as absent, and sends 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from axil.base.clock import Clock
@@ -17,11 +18,11 @@ from axil.formats.index import PackInfo, Place
 from axil.formats.sharing import Condemned
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
-from axil.transfer.copies import copy
+from axil.transfer.copies import Alive, copy
 from axil.transfer.inspection import inspect
 from axil.transfer.lookup import places
 from axil.transfer.presence import there
-from axil.transfer.prune import alone
+from axil.transfer.prune import alone, nothing
 from axil.transfer.ranges import decoded, in_threads
 
 
@@ -52,9 +53,14 @@ def salvage(
 ) -> Salvaged:
     """Read every pack that an index names; copy the sound objects of damaged ones and condemn these packs.
 
-    Raises `Busy` while a prune is under way. What fails before the list is written leaves copies that a prune removes.
+    A dry run writes nothing, no lease either. Raises `Busy` while a prune is under way. What fails before the list is
+    written leaves copies that a prune removes.
     """
-    with alone(catalog, author=author, host=host, pid=pid, new_id=new_id, clock=clock) as (held, _):
+    with contextlib.ExitStack() as stack:
+        alive: Alive = nothing
+        if not dry_run:
+            held, _ = stack.enter_context(alone(catalog, author=author, host=host, pid=pid, new_id=new_id, clock=clock))
+            alive = held.keep
         catalog.refresh()
         packs = {oid: info for oid, info in catalog.packs().items() if oid not in catalog.condemned_packs}
         sizes = there(catalog.remote, packs.keys())
@@ -63,7 +69,7 @@ def salvage(
         damaged: list[Oid] = []
         progress.begin("reading packs", sum(sizes.values()), "B")
         for pack, rows in _damaged(catalog, [PackInfo(oid, sizes[oid]) for oid in sorted(sizes)], progress):
-            held.keep()
+            alive()
             damaged.append(pack)
             good = {oid: place for oid, place in rows.items() if place is not None}
             sound.update(good)
@@ -74,8 +80,8 @@ def salvage(
         lost = tuple(oid.hex() for oid in sorted(hurt - sound.keys() - elsewhere))
         name = ""
         if damaged and not dry_run:
-            copy(catalog, wanted.items(), held.keep, progress)
-            held.keep()
+            copy(catalog, wanted.items(), alive, progress)
+            alive()
             name = condemn(catalog, damaged, new_id)
         return Salvaged(len(sizes), tuple(map(keys.pack_key, sorted(damaged))), len(wanted), lost, name)
 
