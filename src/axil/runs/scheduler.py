@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[Iterable[Pointer]], bool]
 """Brings contents here from a remote; whether all of them are here now."""
+_LONGEST = 0.5
+"""Seconds after which waiting for something to happen is interrupted though nothing did."""
 
 
 class StopAsked(NamedTuple):
@@ -378,12 +380,13 @@ class _Stop:
         return bool(self._steps) and self._steps[0][0] <= time.monotonic()
 
     def next(self, inbox: Inbox, limit: float | None) -> object:
-        """The next item of the inbox; None at the moment `limit`, or when a stronger signal is to be sent."""
+        """The next item of the inbox; None at the moment `limit`, when a stronger signal is due, or now and then."""
         from queue import Empty
 
-        moments = [moment for moment, _ in self._steps[:1]] + ([] if limit is None else [limit])
-        if not moments:
-            return inbox.get()
+        # A signal that comes just before the wait does not end it: Python tells of it only when the wait is over.
+        moments = [time.monotonic() + _LONGEST, *(moment for moment, _ in self._steps[:1])]
+        if limit is not None:
+            moments.append(limit)
         try:
             return inbox.get(timeout=max(0.0, min(moments) - time.monotonic()))
         except Empty:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
+from pathlib import Path
 
 from axil.base import processes
+from axil.runs.events import StageStarted
 from axil.runs.interrupt import caught
 
 TWO = """
@@ -89,6 +93,30 @@ def test_a_second_ctrl_c_kills_at_once(bench, supervise):
     run, _ = stop(bench, supervise(grace=1000), signal.SIGINT, signal.SIGINT)
     assert run.state == run.stages[0].state == "stopped"
     assert processes.environment(int((bench.root / "pid.out").read_text())) == {}
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_is_not_lost(bench):
+    """Sent to another thread it leaves the main thread waiting, as one does that comes just before the wait."""
+    bench.write(axil_toml=TWO, a_py="import time; time.sleep(20); open('a.out', 'w')")
+    main = threading.get_ident()
+
+    def interrupt():
+        while not (
+            sys._current_frames()[main].f_code.co_qualname == "_Stop.next"
+            and "S (sleeping)" in Path(f"/proc/self/task/{threading.main_thread().native_id}/status").read_text()
+        ):
+            time.sleep(0.01)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    def tell(event):
+        if isinstance(event, StageStarted) and event.stage == "a":
+            thread.start()
+
+    thread = threading.Thread(target=interrupt)
+    outcome = bench.run(on_event=tell)
+    thread.join()
+    assert outcome.run.state == "stopped"
+    assert not (bench.root / "a.out").exists(), "it ended by itself"
 
 
 def test_the_next_run_starts_where_it_was_stopped(bench, supervise):
