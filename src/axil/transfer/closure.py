@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 
 from axil.base.hashing import OID_SIZE, Oid
 from axil.errors import Damaged
@@ -121,6 +122,10 @@ class Closure:
         """Everything that must be on the remote under its own name."""
         return self.trees | self.blobs | self.elsewhere
 
+    def without(self, some: AbstractSet[Oid]) -> set[Oid]:
+        """`all()` but for `some`."""
+        return (self.trees - some) | (self.blobs - some) | (self.elsewhere - some)
+
 
 def missing(catalog: Catalog, closure: Closure, avoid: frozenset[Oid]) -> set[Oid]:
     """What must be on the remote and lies nowhere but in packs to `avoid`.
@@ -130,7 +135,9 @@ def missing(catalog: Catalog, closure: Closure, avoid: frozenset[Oid]) -> set[Oi
     folders = closure.trees | closure.elsewhere
     found = folders.difference(absent := catalog.missing(folders, avoid))
     absent |= found - trees_at(catalog, found, avoid).keys()
-    return absent | catalog.missing(closure.blobs, avoid)
+    blobs = catalog.missing(closure.blobs, avoid)
+    blobs |= absent  # Not the other way round: of these there may be millions.
+    return blobs
 
 
 def cut_from(whole: int) -> int:

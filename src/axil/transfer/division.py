@@ -41,9 +41,8 @@ def divide(store: Store, wanted: AbstractSet[Oid], trees: AbstractSet[Oid], verb
         if pack.size < verbatim or table.count > len(left):
             continue
         oids = table.oids()
-        rest = left.difference(oids)
-        if len(left) - len(rest) == table.count and _one_sort(pack, oids, trees):
-            left = rest
+        if left.issuperset(oids) and _one_sort(pack, oids, trees):
+            left.difference_update(oids)
             length += table.length()
             whole.append(pack)
     for pack in packs:

@@ -177,12 +177,11 @@ class _Push:
 
     def begin(self) -> set[Oid]:
         """What must be sent. Raises `NotFound` for what is nowhere."""
-        everything = self.closure.all()
         send = self._missing()
         self._divided = send, self._divide(send)
         self._read_recipes(self.closure.large - send)
         before = self.avoid
-        self._relied = self._packs_of(everything - send)
+        self._relied = self._packs_of(self.closure.without(send))
         self._gone()
         return self._absent() if self._parts or self._broken or self.avoid != before else send
 
