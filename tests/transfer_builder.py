@@ -54,9 +54,9 @@ def chunked(data: bytes, size: int, segment: int = 0) -> list[Object]:
     return [*made, Object(oid, recipe.encode(recipe.Recipe(1, len(data), tuple(above)), oid), pack.RECIPE)]
 
 
-def put_pack(remote: Remote, objects: Iterable[Object]) -> tuple[PackInfo, dict[Oid, Place]]:
-    """One pack on the remote; its id and size, and where its entries lie."""
-    data = bytearray(pack.header(os.urandom(pack.NONCE_SIZE)))
+def put_pack(remote: Remote, objects: Iterable[Object], *, untold: bool = False) -> tuple[PackInfo, dict[Oid, Place]]:
+    """One pack on the remote; its id and size, and where its entries lie. `untold`: without a hash of all of them."""
+    data = bytearray(pack.HEADER)
     rows: dict[Oid, bytes] = {}
     found: dict[Oid, tuple[int, int, int, int, int]] = {}
     for one in objects:
@@ -67,8 +67,9 @@ def put_pack(remote: Remote, objects: Iterable[Object]) -> tuple[PackInfo, dict[
         found[one.oid] = (len(data), len(stored), raw, one.type, one.codec)
         rows[one.oid] = pack.row(len(data), len(stored), raw, pack.flags(one.type, one.codec))
         data += stored
-    data += pack.tail(rows)
-    name = hash_bytes(data)
+    tail = pack.tail(rows, pack.UNTOLD if untold else hash_bytes(data), os.urandom(pack.NONCE_SIZE))
+    data += tail
+    name = pack.id_of(tail)
     remote.put(keys.pack_key(name), data)
     return PackInfo(name, len(data)), {oid: Place(name, *where) for oid, where in found.items()}
 

@@ -12,13 +12,13 @@ from functools import partial
 from itertools import compress, repeat
 from operator import add, le, ne
 
-from axil.base.hashing import OID_SIZE, Oid
+from axil.base.hashing import OID_SIZE, Oid, hash_bytes
 from axil.base.light import NamedTuple, Protocol
 from axil.errors import Damaged
 
 MAGIC = b"AXILPACK"
 TAIL_MAGIC = b"AXILTAIL"
-VERSION = 1
+VERSION = 2
 NONCE_SIZE = 16
 
 BLOB, TREE, RECIPE, SEGMENT = 1, 2, 3, 4
@@ -34,10 +34,14 @@ MAX_SIZE = 2 * TARGET_SIZE + (8 << 20)
 MAX_RAW = 64 << 20
 """The most bytes one entry may have once decompressed: a bound on what a hostile pack can make a reader allocate."""
 
-_HEADER = struct.Struct("<8sHHxxxx16s")
+_HEADER = struct.Struct("<8sHHI")
 _ROW = struct.Struct("<IIIB")
-_FOOTER = struct.Struct("<II8s")
+_FOOTER = struct.Struct("<32s16sII8s")
 _FANOUT = struct.Struct("<256I")
+HEADER = _HEADER.pack(MAGIC, VERSION, 0, 0)
+"""The first bytes of a pack."""
+UNTOLD = bytes(OID_SIZE)
+"""In place of the hash of all entries: only their own are there."""
 HEADER_SIZE = _HEADER.size
 FOOTER_SIZE = _FOOTER.size
 ROW_SIZE = _ROW.size
@@ -66,22 +70,19 @@ _POSSIBLE = frozenset(kind | codec << 4 for kind in KINDS for codec in (RAW, ZST
 _COMPRESSED = frozenset(flags for flags in _POSSIBLE if CODEC[flags] == ZSTD)
 
 
-def header(nonce: bytes) -> bytes:
-    """The first bytes of a pack; the random nonce makes every pack's id unique, whatever it holds."""
-    return _HEADER.pack(MAGIC, VERSION, 0, nonce)
-
-
 def check_header(data: bytes, path: str) -> None:
     """Raises `Damaged` unless `data` starts a pack that this version can read."""
     if len(data) < HEADER_SIZE or data[:8] != MAGIC:
         raise Damaged("a pack is damaged", f"{path} does not start like a pack")
-    _, version, features, _ = _HEADER.unpack_from(data)
+    _, version, features, zero = _HEADER.unpack_from(data)
     if version != VERSION or features:
         raise Damaged(
             "a pack cannot be read",
             f"{path} has version {version} and features {features:#x}; this axil reads version {VERSION}",
             "update axil and try again",
         )
+    if zero:
+        raise Damaged("a pack is damaged", f"{path} has a header that no writer makes")
 
 
 row: Callable[[int, int, int, int], bytes] = _ROW.pack
@@ -110,13 +111,33 @@ def possible(
     )
 
 
-def tail(rows: Mapping[Oid, bytes]) -> bytes:
-    """Table and footer for entries given as oid → `row(...)`."""
+def tail(rows: Mapping[Oid, bytes], content: bytes, nonce: bytes) -> bytes:
+    """Table and footer for entries given as oid → `row(...)`.
+
+    `content` is the hash of header and entries, or `UNTOLD`; the random nonce makes every pack's id unique.
+    """
     oids = sorted(rows)
     # 256 cumulative counts: those whose first byte is at most the index.
     fanout = _FANOUT.pack(*(bisect_right(oids, bytes((first,)) + b"\xff" * OID_SIZE) for first in range(256)))
     table = b"".join((fanout, *oids, *map(rows.__getitem__, oids)))
-    return table + _FOOTER.pack(len(oids), len(table), TAIL_MAGIC)
+    return table + _FOOTER.pack(content, nonce, len(oids), len(table), TAIL_MAGIC)
+
+
+def another(tail: bytes, nonce: bytes) -> bytes:
+    """Table and footer of a pack with the same entries and another id."""
+    content, _, *rest = _FOOTER.unpack_from(tail, len(tail) - FOOTER_SIZE)
+    return tail[:-FOOTER_SIZE] + _FOOTER.pack(content, nonce, *rest)
+
+
+def id_of(tail: bytes) -> Oid:
+    """The id of the pack with this table and footer."""
+    return hash_bytes(tail)
+
+
+def content_of(tail: bytes) -> bytes:
+    """What table and footer say is the hash of header and entries; `UNTOLD` if nothing."""
+    content: bytes = _FOOTER.unpack_from(tail, len(tail) - FOOTER_SIZE)[0]
+    return content
 
 
 def table_span(footer: bytes, size: int, path: str) -> tuple[int, int]:
@@ -126,7 +147,7 @@ def table_span(footer: bytes, size: int, path: str) -> tuple[int, int]:
     """
     if size < HEADER_SIZE + FOOTER_SIZE or len(footer) != FOOTER_SIZE:
         raise Damaged("a pack is damaged", f"{path} is cut short: {size} bytes")
-    count, length, magic = _FOOTER.unpack(footer)
+    _, _, count, length, magic = _FOOTER.unpack(footer)
     if magic != TAIL_MAGIC:
         raise Damaged("a pack is damaged", f"{path} is cut short or overwritten: its last bytes are not a footer")
     start = size - FOOTER_SIZE - length

@@ -37,7 +37,7 @@ _decoders: dict[int, ZstdDecompressor] = {}
 class Pack:
     """One open pack. Stays readable even if the file is removed meanwhile, since it is held open."""
 
-    __slots__ = ("_fd", "mtime_ns", "path", "size", "table")
+    __slots__ = ("_fd", "mtime_ns", "path", "size", "table", "table_at")
 
     def __init__(self, path: str) -> None:
         """Raises `FileNotFoundError`, or `Damaged` if header, footer and table do not fit together."""
@@ -48,13 +48,13 @@ class Pack:
         self.size, self.mtime_ns = stat.st_size, stat.st_mtime_ns
         fmt.check_header(os.pread(self._fd, fmt.HEADER_SIZE, 0), path)
         footer = os.pread(self._fd, fmt.FOOTER_SIZE, max(self.size - fmt.FOOTER_SIZE, 0))
-        start, count = fmt.table_span(footer, self.size, path)
-        self.table = self._open_table(start, count)
+        self.table_at, count = fmt.table_span(footer, self.size, path)
+        self.table = self._open_table(count)
 
-    def _open_table(self, start: int, count: int) -> Table:
-        length = self.size - start
-        if length < _MAP_FROM:
-            return Table(os.pread(self._fd, length, start), 0, count, start, self.path)
+    def _open_table(self, count: int) -> Table:
+        start = self.table_at
+        if self.size - start < _MAP_FROM:
+            return Table(self.tail(), 0, count, start, self.path)
         import mmap
 
         # Mapped, not loaded: a process that needs one object of a million reads a few pages.
@@ -76,27 +76,33 @@ class Pack:
             raise Damaged("a pack is damaged", f"{self.path} is cut short at {location.offset + len(data)} bytes")
         return data
 
-    def pieces(self, view: memoryview) -> Iterator[tuple[int, memoryview]]:
-        """Fills `view`, which is as long as the file, and hands out what came, with its offset. Raises `Damaged`."""
-        done = 0
-        while done < self.size and (count := os.preadv(self._fd, [view[done : done + _FLUSH]], done)):
-            yield done, view[done : done + count]
+    def tail(self) -> bytes:
+        """Table and footer."""
+        return os.pread(self._fd, self.size - self.table_at, self.table_at)
+
+    def matches(self, name: str, into: memoryview | None = None) -> bool:
+        """Whether all bytes are what the id `name` (hex) says; header and entries are read to the start of `into`.
+
+        Raises `Damaged` if it is cut short.
+        """
+        hasher, done = blake3(), 0
+        room = memoryview(bytearray(_FLUSH)) if into is None else into
+        # Hashed while the bytes are still near the processor.
+        while done < self.table_at:
+            start = 0 if into is None else done
+            piece = room[start : start + min(_FLUSH, self.table_at - done)]
+            if not (count := os.preadv(self._fd, [piece], done)):
+                raise Damaged("a pack is damaged", f"{self.path} is cut short at {done} bytes")
+            hasher.update(piece[:count])
             done += count
-        if done < self.size:
-            raise Damaged("a pack is damaged", f"{self.path} is cut short at {done} bytes")
+        tail = self.tail()
+        return fmt.id_of(tail).hex() == name and fmt.content_of(tail) == hasher.digest()
 
     def read(self, index: int) -> tuple[Location, bytes]:
         """Entry `index`, decoded but not yet checked against its oid. Raises `Damaged`."""
         location = self.table.location(index)
         data = self.stored(location)
         return location, data if location.codec == fmt.RAW else decompress(data, location.raw, self.path)
-
-    def digest(self) -> str:
-        """The hash of the whole file in hex: what its name should say."""
-        hasher = blake3()
-        for offset in range(0, self.size, _FLUSH):
-            hasher.update(os.pread(self._fd, _FLUSH, offset))
-        return hasher.hexdigest()
 
 
 def decompress(data: bytes, raw: int, path: str) -> bytes:
@@ -228,7 +234,7 @@ class PackWriter:
         self.path = os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}.part")
         self.rows: dict[Oid, bytes] = {}
         self._hasher = blake3()
-        self._buffer = bytearray(fmt.header(os.urandom(fmt.NONCE_SIZE)))
+        self._buffer = bytearray(fmt.HEADER)
         self._offset = len(self._buffer)
         try:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
@@ -264,19 +270,23 @@ class PackWriter:
 
     def _flush(self) -> None:
         self._hasher.update(self._buffer)
+        self._write(self._buffer)
+        self._buffer = bytearray()
+
+    def _write(self, data: bytes | bytearray) -> None:
         try:
-            write_all(self._fd, memoryview(self._buffer))
+            write_all(self._fd, memoryview(data))
         except OSError as error:
             raise refusal(error, self.path) from None
-        self._ahead.wrote(len(self._buffer))
-        self._buffer = bytearray()
+        self._ahead.wrote(len(data))
 
     def finish(self) -> tuple[str, str]:
         """Completes the file, which is not synced yet; its temporary path and the name it is to get."""
-        self._buffer += fmt.tail(self.rows)
         self._flush()
+        tail = fmt.tail(self.rows, self._hasher.digest(), os.urandom(fmt.NONCE_SIZE))
+        self._write(tail)
         self.close()
-        return self.path, self._hasher.hexdigest() + SUFFIX
+        return self.path, fmt.id_of(tail).hex() + SUFFIX
 
     def close(self) -> None:
         """Lets go of the file, which stays incomplete unless `finish` was called."""

@@ -131,33 +131,38 @@ def inspect(remote: Remote, pack: PackInfo, deep: bool) -> Inspected:
     key = keys.pack_key(pack.id)
     if pack.size > fmt.MAX_SIZE:
         return Inspected([Fault(key, "", "it is larger than any pack may be")], {})
-    data = b""
+    found = Inspected([], {})
     for _ in range(2):
         try:
-            data = remote.get(key)
+            found = _judged(remote.get(key), pack.id, key, deep)
         except Absent:
             return Inspected([Fault(key, "", "it is not there any more")], {})
-        if hash_bytes(data) == pack.id:
+        if not found.faults:
             break
-    faults = [] if hash_bytes(data) == pack.id else [Fault(key, "", "its bytes do not match its name")]
+    return found
+
+
+def _judged(data: bytes, pack: Oid, key: str, deep: bool) -> Inspected:
+    """What is wrong with a whole pack. Its entries are gone through if it must be known which of them are sound."""
     try:
-        table = open_table(data, key)
+        fmt.check_header(data[: fmt.HEADER_SIZE], key)
+        start, count = fmt.table_span(data[-fmt.FOOTER_SIZE :], len(data), key)
+        tail = data[start:]
+        if fmt.id_of(tail) != pack:
+            raise Damaged("a pack is damaged", "its table does not match its name")
+        read = Table(tail, 0, count, start, key)
+        table = dict(zip(read.oids(), read.locations(), strict=True))
     except Damaged as error:
-        return Inspected([*faults, Fault(key, "", error.why)], {})
-    for oid, place in table.items() if deep or faults else ():
+        return Inspected([Fault(key, "", error.why)], {})
+    content, faults = fmt.content_of(tail), []
+    if content != fmt.UNTOLD and hash_bytes(memoryview(data)[:start]) != content:
+        faults.append(Fault(key, "", "its bytes do not match its name"))
+    for oid, place in table.items() if deep or faults or content == fmt.UNTOLD else ():
         try:
             decoded(oid, place, data[place.offset : place.offset + place.stored], key)
         except Damaged as error:
             faults.append(Fault(key, oid.hex(), error.why))
     return Inspected(faults, table)
-
-
-def open_table(data: bytes, key: str) -> dict[Oid, Location]:
-    """Where a whole pack says that its entries lie. Raises `Damaged`."""
-    fmt.check_header(data[: fmt.HEADER_SIZE], key)
-    start, count = fmt.table_span(data[-fmt.FOOTER_SIZE :], len(data), key)
-    table = Table(data, start, count, start, key)
-    return dict(zip(table.oids(), table.locations(), strict=True))
 
 
 def _share(order: list[PackInfo], most: int) -> Iterator[PackInfo]:

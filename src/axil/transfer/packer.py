@@ -1,4 +1,4 @@
-"""Packs for a remote, built in memory: entries back to back, a table at the end, a name that is their hash."""
+"""Packs for a remote, built in memory: entries back to back, a table at the end, a name that is its hash."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from mmap import mmap
 
-from blake3 import blake3
-
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes
 from axil.base.light import NamedTuple
 from axil.errors import Damaged
 from axil.formats import index as index_fmt
 from axil.formats import pack as fmt
-from axil.store.packs import Pack
+from axil.store.packs import SUFFIX, Pack
 from axil.store.parallel import cores
 from axil.store.squeeze import Squeezer
 
@@ -39,7 +37,7 @@ class Limits(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A pack that is on the remote: its id, its length and its table (as `fmt.tail` makes it)."""
+    """A pack that is on the remote: its id, its length, its table and footer (as `fmt.tail` makes them)."""
 
     id: Oid
     size: int
@@ -58,14 +56,23 @@ Made = tuple[bytes | memoryview, Finished]
 
 
 class Builder:
-    """One pack being built in memory, which `memory` gives: used memory is best, new one costs as much as a copy."""
+    """One pack being built in memory, which `memory` gives: used memory is best, new one costs as much as a copy.
 
-    __slots__ = ("_buffer", "_limits", "_memory", "_used", "raw", "rows")
+    With `large` it leaves out the hash of all entries, which is there for checking many small ones at one go.
+    """
 
-    def __init__(self, limits: Limits = Limits(), memory: Callable[[int], bytearray | mmap] = bytearray) -> None:  # noqa: B008
+    __slots__ = ("_buffer", "_large", "_limits", "_memory", "_used", "raw", "rows")
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008
+        memory: Callable[[int], bytearray | mmap] = bytearray,
+        *,
+        large: bool = False,
+    ) -> None:
         self.rows: dict[Oid, bytes] = {}
         self.raw = 0
-        self._limits, self._memory = limits, memory
+        self._limits, self._memory, self._large = limits, memory, large
         self._buffer = memoryview(b"")
         self._used = 0
 
@@ -82,17 +89,18 @@ class Builder:
     def add(self, oid: Oid, stored: bytes | memoryview, raw: int, kind: int, codec: int) -> None:
         """Append an entry, unless it is in it already."""
         if not self.rows:
-            self._append(fmt.header(os.urandom(fmt.NONCE_SIZE)))
+            self._append(fmt.HEADER)
         if oid not in self.rows:
             self.rows[oid] = fmt.row(self._used, len(stored), raw, fmt.flags(kind, codec))
             self._append(stored)
             self.raw += raw
 
     def finish(self) -> Made:
-        """The complete pack, named by its hash; takes time and lets other threads run."""
-        tail = fmt.tail(self.rows)
+        """The complete pack; takes time and lets other threads run."""
+        content = fmt.UNTOLD if self._large else hash_bytes(self.data)
+        tail = fmt.tail(self.rows, content, os.urandom(fmt.NONCE_SIZE))
         self._append(tail)
-        return self.data, Finished(hash_bytes(self.data), self._used, tail)
+        return self.data, Finished(fmt.id_of(tail), self._used, tail)
 
     def _append(self, data: bytes | memoryview) -> None:
         end = self._used + len(data)
@@ -109,19 +117,12 @@ def renewed(pack: Pack, buffer: mmap) -> Made:
 
     Raises `Damaged` if the bytes are not those of its name: then no entry can be trusted.
     """
-    old, new = blake3(), blake3()
-    header = fmt.header(os.urandom(fmt.NONCE_SIZE))
     view = memoryview(buffer)[: pack.size]
-    # Both hashes while the bytes are still near the processor.
-    for at, piece in pack.pieces(view):
-        old.update(piece)
-        if not at:
-            piece[: fmt.HEADER_SIZE] = header
-        new.update(piece)
-    if old.digest() != bytes.fromhex(pack.name.partition(".")[0]):
+    if not pack.matches(pack.name.removesuffix(SUFFIX), view):
         raise Damaged("a pack is damaged", f"{pack.path}: its bytes do not match its name", "run `axil verify`")
-    start, _ = fmt.table_span(bytes(view[-fmt.FOOTER_SIZE :]), pack.size, pack.path)
-    return view, Finished(new.digest(), pack.size, bytes(view[start:]))
+    tail = fmt.another(pack.tail(), os.urandom(fmt.NONCE_SIZE))
+    view[pack.table_at :] = tail
+    return view, Finished(fmt.id_of(tail), pack.size, tail)
 
 
 class Press:

@@ -126,6 +126,8 @@ def read_table(remote: Remote, info: PackInfo) -> dict[Oid, Place] | Fault:
                 start = at
             if len(tail) != info.size - start:
                 raise Damaged("", "it is cut short")
+            if pack.id_of(tail[at - start :]) != info.id:
+                raise Damaged("", "its table does not match its name")
             table = Table(tail, at - start, count, at, key)
             return {oid: Place(info.id, *row) for oid, row in zip(table.oids(), table.locations(), strict=True)}
         except Absent:

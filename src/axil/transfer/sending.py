@@ -57,7 +57,8 @@ class Sender:
         self._press = Press()
         self._had: set[Oid] = set()
         self._presses = Presses()
-        self._data, self._meta, self._pieces = self._builder(), self._builder(), self._builder()
+        self._data, self._meta = self._builder(), self._builder()
+        self._pieces = self._builder(large=True)
 
     def rely_on(self, packs: Iterable[Finished]) -> AbstractSet[Oid]:
         """Packs that an earlier push put: what is in them, which is returned, need not be sent.
@@ -89,7 +90,7 @@ class Sender:
                 self._file(oid)
             self._pressed()
         self._data = self._flushed(self._data)
-        self._pieces = self._flushed(self._pieces)
+        self._pieces = self._flushed(self._pieces, large=True)
         self._meta = self._flushed(self._meta)
 
     def _renewed(self, pack: Pack) -> Made:
@@ -172,7 +173,7 @@ class Sender:
     def _piece(self, oid: Oid, stored: bytes | memoryview, raw: int, codec: int) -> None:
         """Adds a chunk: those of one blob stay in order, not mixed with small blobs."""
         if self._pieces.full:
-            self._pieces = self._flushed(self._pieces)
+            self._pieces = self._flushed(self._pieces, large=True)
         self._pieces.add(oid, stored, raw, fmt.BLOB, codec)
 
     def _add(self, kind: int, oid: Oid, stored: memoryview, raw: int, codec: int) -> None:
@@ -185,15 +186,15 @@ class Sender:
                 self._meta = self._flushed(self._meta)
             self._meta.add(oid, stored, raw, kind, codec)
 
-    def _flushed(self, builder: Builder) -> Builder:
+    def _flushed(self, builder: Builder, *, large: bool = False) -> Builder:
         """Sends a pack; the next one."""
         if not builder.rows:
             return builder
         self._shipper.ship(builder.finish, len(builder.data), builder.raw)
-        return self._builder()
+        return self._builder(large=large)
 
-    def _builder(self) -> Builder:
-        return Builder(self._limits, self._shipper.buffer)
+    def _builder(self, *, large: bool = False) -> Builder:
+        return Builder(self._limits, self._shipper.buffer, large=large)
 
 
 def _read(pack: Pack, rows: list[tuple[fmt.Location, Oid]]) -> Iterator[tuple[fmt.Location, Oid, memoryview]]:

@@ -152,6 +152,8 @@ def table(remote: Remote, stat: Stat) -> dict[Oid, Place]:
         return {}
     if len(data) != wanted:
         raise Damaged("a pack is damaged", f"{path} is cut short")
+    if pack_format.id_of(data + footer) != pack:
+        raise Damaged("a pack is damaged", f"{path}: its table does not match its name")
     read = pack_format.Table(data, 0, count, start, path)
     return {oid: Place(pack, *location) for oid, location in zip(read.oids(), read.locations(), strict=True)}
 

@@ -92,13 +92,15 @@ class Far:
         return Catalog(remote or self.remote, os.path.join(self._folder.name, str(next(self._ids))))
 
     def put_pack(self, items: Iterable[Item]) -> tuple[PackInfo, dict[Oid, Place]]:
-        data = bytearray(pack.header(os.urandom(16)))
+        data = bytearray(pack.HEADER)
         rows = {}
         for item in items:
             rows[item.oid] = (len(data), len(item.data), len(item.data), item.kind, pack.RAW)
             data += item.data
-        data += pack.tail({oid: pack.row(*row[:3], pack.flags(*row[3:])) for oid, row in rows.items()})
-        info = PackInfo(hash_bytes(data), len(data))
+        made = {oid: pack.row(*row[:3], pack.flags(*row[3:])) for oid, row in rows.items()}
+        tail = pack.tail(made, hash_bytes(data), os.urandom(pack.NONCE_SIZE))
+        data += tail
+        info = PackInfo(pack.id_of(tail), len(data))
         self.memory.put(keys.pack_key(info.id), data)
         return info, {oid: Place(info.id, *row) for oid, row in rows.items()}
 

@@ -80,6 +80,14 @@ def test_a_remote_that_breaks_off_leaves_nothing(remote: Memory, catalog: Catalo
     assert not list(Path(here.root, "packs").iterdir()) and not list(Path(here.root, "tmp").iterdir())
 
 
+def test_a_pack_whose_entries_alone_are_hashed_is_copied(remote: Memory, catalog: Catalog, here: Store) -> None:
+    """Local packs can be checked at one go."""
+    objects = some()
+    info, places = put_pack(remote, objects, untold=True)
+    put_index(remote, [(info, places)])
+    assert fetched(here, catalog, objects) != [info.id.hex()]
+
+
 def test_a_sound_pack_with_a_lying_entry(remote: Memory, catalog: Catalog, here: Store) -> None:
     liar = Object(hash_bytes(b"asked for"), b"something else")
     objects = some()
@@ -94,13 +102,15 @@ def test_a_table_that_disagrees_with_the_index(remote: Memory, catalog: Catalog,
     first, second = blob(b"first"), blob(b"other")
     info, places = put_pack(remote, [first, second])
     key = keys.pack_key(info.id)
-    data = bytearray(remote.get(key))
+    data = remote.get(key)
     # The table says that each lies where the other does: the pack's name is right again, its entries are not.
     swapped = {first.oid: places[second.oid], second.oid: places[first.oid]}
     rows = {oid: pack.row(*place[1:4], pack.flags(place.type, place.codec)) for oid, place in swapped.items()}
-    body = data[: -len(pack.tail(rows))] + pack.tail(rows)
+    start, _ = pack.table_span(data[-pack.FOOTER_SIZE :], len(data), key)
+    tail = pack.tail(rows, pack.content_of(data[start:]), bytes(pack.NONCE_SIZE))
+    body = data[:start] + tail
     remote.delete(key)
-    name = hash_bytes(body)
+    name = pack.id_of(tail)
     remote.put(keys.pack_key(name), body)
     found = {oid: place._replace(pack=name) for oid, place in places.items()}
     put_index(remote, [(info._replace(id=name), found)])

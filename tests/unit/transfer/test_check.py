@@ -10,10 +10,13 @@ from tests.transfer_builder import blob, chunked, push_all, put_index, put_pack,
 from tests.unit.transfer.conftest import BIG, Clock, filled
 
 from axil.base.hashing import Oid
+from axil.formats.pack import FOOTER_SIZE, HEADER_SIZE
 from axil.remotes.memory import Memory
 from axil.transfer import keys
 from axil.transfer.catalog import Catalog
 from axil.transfer.check import CheckReport, check
+from axil.transfer.findings import Fault
+from axil.transfer.repair import read_table
 
 Check = Callable[..., CheckReport]
 
@@ -73,12 +76,34 @@ def test_damaged_bytes(remote: Memory, run: Check, catalog: Catalog) -> None:
     put_index(remote, [put_pack(remote, [blob(b"one"), blob(b"two")]), put_pack(remote, [blob(b"three")])])
     catalog.refresh()
     key = pack_with(catalog, blob(b"two").oid)
-    flip(remote, key, 33)
+    flip(remote, key, HEADER_SIZE + 1)
     assert run("structure").sound
     report = run("data")
     assert {(fault.key, fault.oid) for fault in report.faults} == {(key, ""), (key, blob(b"one").oid.hex())}
+    size = len(remote.get(key))
     remote.put(key, remote.get(key)[:-1])
-    assert [fault.why for fault in run("structure").faults] == ["it has 1167 bytes, not 1168"]
+    assert [fault.why for fault in run("structure").faults] == [f"it has {size - 1} bytes, not {size}"]
+
+
+def test_damaged_bytes_of_a_pack_whose_entries_alone_are_hashed(remote: Memory, run: Check, catalog: Catalog) -> None:
+    put_index(remote, [put_pack(remote, [blob(b"one"), blob(b"two")], untold=True)])
+    catalog.refresh()
+    assert run("data").sound
+    key = pack_with(catalog, blob(b"two").oid)
+    flip(remote, key, HEADER_SIZE + 1)
+    assert {(fault.key, fault.oid) for fault in run("data").faults} == {(key, blob(b"one").oid.hex())}
+
+
+@pytest.mark.parametrize("back", [1, FOOTER_SIZE - 1, FOOTER_SIZE - 40, FOOTER_SIZE + 1, FOOTER_SIZE + 2 * 45])
+def test_a_table_or_footer_that_is_not_what_the_name_says(
+    remote: Memory, run: Check, catalog: Catalog, back: int
+) -> None:
+    info, places = put_pack(remote, [blob(b"one"), blob(b"two")])
+    put_index(remote, [(info, places)])
+    key = keys.pack_key(info.id)
+    flip(remote, key, info.size - back)
+    assert {(fault.key, fault.oid) for fault in run("data").faults} == {(key, "")}
+    assert isinstance(read_table(remote, info), Fault)
 
 
 def test_a_recipe_that_makes_something_else_is_found_by_restoring(remote: Memory, run: Check, catalog: Catalog) -> None:
