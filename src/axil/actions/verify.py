@@ -65,7 +65,7 @@ def verify(project: Project, *, quarantine: bool = False, progress: Progress = S
     for root in found:
         users.setdefault(root.oid, []).append(root.needed_by)
     needed = closure(project.store, users)
-    away = project.store.missing(needed.live)
+    away = needed.missing
     gone = _nowhere(project, away)
     damage = {bytes.fromhex(one.oid): one for one in report.faults if one.oid}
     named = _needed_by(project, users, gone | damage.keys())

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress, repeat
-from operator import add, le, ne
+from operator import add, itemgetter, le, ne
 
 from axil.base.hashing import OID_SIZE, Oid, hash_bytes
 from axil.base.light import NamedTuple, Protocol
@@ -67,6 +67,7 @@ KIND = bytes(flags & 15 for flags in range(256))
 CODEC = bytes(flags >> 4 for flags in range(256))
 """What a row's byte of flags says, for `map`."""
 _POSSIBLE = frozenset(kind | codec << 4 for kind in KINDS for codec in (RAW, ZSTD))
+_RAW_OF = itemgetter(2)
 _COMPRESSED = frozenset(flags for flags in _POSSIBLE if CODEC[flags] == ZSTD)
 
 
@@ -224,6 +225,11 @@ class Table:
         """What sorts of entries there are, from the flags alone."""
         rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
         return {flags & 15 for flags in set(rows[ROW_SIZE - 1 :: ROW_SIZE])}
+
+    def sizes(self) -> Iterator[tuple[Oid, int]]:
+        """Each oid with its raw length, as the table says it."""
+        rows = self._buffer[self._rows_at : self._rows_at + self.count * ROW_SIZE]
+        return zip(self.oids(), map(_RAW_OF, _ROW.iter_unpack(rows)), strict=True)
 
     def length(self) -> int:
         """The length of all entries together, once decoded, as the table says it."""

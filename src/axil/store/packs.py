@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from blake3 import blake3
 
 from axil.base.atomic import write_all
-from axil.base.hashing import OID_SIZE, Oid
+from axil.base.hashing import Oid
 from axil.base.light import TYPE_CHECKING
 from axil.errors import Damaged
 from axil.formats import pack as fmt
@@ -70,8 +70,11 @@ class Pack:
         return os.path.basename(self.path)
 
     def stored(self, location: Location) -> bytes:
-        """The bytes of an entry as they lie in the pack."""
-        data = os.pread(self._fd, location.stored, location.offset)
+        """The bytes of an entry as they lie in the pack. Raises `Damaged`."""
+        try:
+            data = os.pread(self._fd, location.stored, location.offset)
+        except OSError as error:
+            raise Damaged("a pack cannot be read", f"{self.path}: {error.strerror}") from None
         if len(data) != location.stored:
             raise Damaged("a pack is damaged", f"{self.path} is cut short at {location.offset + len(data)} bytes")
         return data
@@ -80,22 +83,60 @@ class Pack:
         """Table and footer."""
         return os.pread(self._fd, self.size - self.table_at, self.table_at)
 
+    def entries(self) -> Iterator[tuple[Oid, Location, memoryview | Damaged]]:
+        """Each entry as stored, in the order they lie, many read at one go; an error in place of what cannot be read.
+
+        Raises `Damaged` for a table that cannot be.
+        """
+        near: list[tuple[Oid, Location]] = []
+        start = end = 0
+        for row in sorted(zip(self.table.oids(), self.table.locations(), strict=True), key=_offset_of):
+            offset, stored = row[1][:2]
+            if near and offset + stored - start > _FLUSH:
+                yield from self._at_one_go(near, start, end)
+                near = []
+            if not near:
+                start = end = offset
+            near.append(row)
+            end = max(end, offset + stored)
+        yield from self._at_one_go(near, start, end)
+
+    def _at_one_go(
+        self, near: Iterable[tuple[Oid, Location]], start: int, end: int
+    ) -> Iterator[tuple[Oid, Location, memoryview | Damaged]]:
+        """Entries that lie between `start` and `end`; each by itself where not all of it can be read."""
+        try:
+            data = memoryview(self.stored(Location(start, end - start, 0, fmt.BLOB, fmt.RAW)))
+        except Damaged:
+            for oid, location in near:
+                try:
+                    yield oid, location, memoryview(self.stored(location))
+                except Damaged as error:
+                    yield oid, location, error
+        else:
+            for oid, location in near:
+                at = location[0] - start
+                yield oid, location, data[at : at + location[1]]
+
     def matches(self, name: str, into: memoryview | None = None) -> bool:
         """Whether all bytes are what the id `name` (hex) says; header and entries are read to the start of `into`.
 
-        Raises `Damaged` if it is cut short.
+        Raises `Damaged` if they cannot be read.
         """
         hasher, done = blake3(), 0
         room = memoryview(bytearray(_FLUSH)) if into is None else into
-        # Hashed while the bytes are still near the processor.
-        while done < self.table_at:
-            start = 0 if into is None else done
-            piece = room[start : start + min(_FLUSH, self.table_at - done)]
-            if not (count := os.preadv(self._fd, [piece], done)):
-                raise Damaged("a pack is damaged", f"{self.path} is cut short at {done} bytes")
-            hasher.update(piece[:count])
-            done += count
-        tail = self.tail()
+        try:
+            # Hashed while the bytes are still near the processor.
+            while done < self.table_at:
+                start = 0 if into is None else done
+                piece = room[start : start + min(_FLUSH, self.table_at - done)]
+                if not (count := os.preadv(self._fd, [piece], done)):
+                    raise Damaged("a pack is damaged", f"{self.path} is cut short at {done} bytes")
+                hasher.update(piece[:count])
+                done += count
+            tail = self.tail()
+        except OSError as error:
+            raise Damaged("a pack cannot be read", f"{self.path}: {error.strerror}") from None
         return fmt.id_of(tail).hex() == name and fmt.content_of(tail) == hasher.digest()
 
     def read(self, index: int) -> tuple[Location, bytes]:
@@ -103,6 +144,10 @@ class Pack:
         location = self.table.location(index)
         data = self.stored(location)
         return location, data if location.codec == fmt.RAW else decompress(data, location.raw, self.path)
+
+
+def _offset_of(row: tuple[Oid, Location]) -> int:
+    return row[1][0]
 
 
 def decompress(data: bytes, raw: int, path: str) -> bytes:
@@ -200,20 +245,14 @@ class PackSet:
             yield pack
 
     def missing(self, oids: Iterable[Oid]) -> set[Oid]:
-        """Those of `oids` that are in no pack; many are looked up bucket by bucket, in bounded memory."""
+        """Those of `oids` that are in no pack."""
         self.refresh()
-        buckets: list[set[Oid]] = [set() for _ in range(256)]
-        for oid in oids:
-            buckets[oid[0]].add(oid)
-        absent: set[Oid] = set()
-        for first, wanted in enumerate(buckets):
-            for pack in self.opened() if wanted else ():
-                _, column = pack.table.bucket(first)
-                if len(wanted) * _SEARCH < len(column) // OID_SIZE:
-                    wanted -= {oid for oid in wanted if pack.table.find(oid) >= 0}
-                else:
-                    wanted.difference_update(column[at : at + OID_SIZE] for at in range(0, len(column), OID_SIZE))
-            absent |= wanted
+        absent = set(oids)
+        for pack in self.opened() if absent else ():
+            if len(absent) * _SEARCH < pack.table.count:
+                absent -= {oid for oid in absent if pack.table.find(oid) >= 0}
+            else:
+                absent.difference_update(pack.table.oids())
         return absent
 
 

@@ -13,16 +13,15 @@ from axil.formats import pack as fmt
 from axil.formats import tree
 from axil.store import parallel
 from axil.store.hashing import hash_fd
-from axil.store.packs import SUFFIX, Pack
+from axil.store.packs import SUFFIX, Pack, decompress
 from axil.store.store import Store
 from axil.store.temporary import abandoned
 
-# Objects of a pack checked in one go; and from how many bytes on the work is shared out to forked workers.
-_PIECE = 2048
 _FORK_BYTES = 32 << 20
+"""From so much on the work is shared out to forked workers."""
 
-_Part = tuple[int, int, int, str]
-"""(pack, first, last, "") for entries of a pack; (-1, 0, 0, path) for a large file."""
+_Part = tuple[int, str]
+"""(number, "") of a pack; (-1, path) of a large file."""
 
 
 class Fault(NamedTuple):
@@ -62,7 +61,7 @@ def verify(store: Store, progress: Progress = SILENT) -> Report:
     store.packs.refresh(force=True)
     check = _Check(store)
     many = 2 if check.bytes > _FORK_BYTES else len(check.parts) + 1
-    progress.begin("checking objects", len(check.parts), "parts")
+    progress.begin("checking objects", len(check.parts), "files")
     try:
         for answers in parallel.run(check.parts, check.work, progress, many=many, chunk=1):
             for faults, claims, totals in answers:
@@ -81,30 +80,36 @@ def unsound(packs: Mapping[Oid, Pack]) -> set[Oid]:
 
     With all cores if there is much.
     """
-    parts = [(oid, at) for oid, pack in packs.items() for at in range(0, max(pack.table.count, 1), _PIECE)]
 
-    def work(some: Sequence[tuple[Oid, int]]) -> list[Oid]:
-        return [oid for oid, at in some if not _sound(oid, packs[oid], at)]
+    def work(some: Sequence[Oid]) -> list[Oid]:
+        return [oid for oid in some if not _sound(oid, packs[oid])]
 
-    many = 2 if sum(pack.size for pack in packs.values()) > _FORK_BYTES else len(parts) + 1
-    return {oid for answers in parallel.run(parts, work, SILENT, many=many, chunk=1) for oid in answers}
+    many = 2 if sum(pack.size for pack in packs.values()) > _FORK_BYTES else len(packs) + 1
+    return {oid for answers in parallel.run(list(packs), work, SILENT, many=many, chunk=1) for oid in answers}
 
 
-def _sound(name: Oid, pack: Pack, start: int) -> bool:
-    """Whether the entries of a piece of `pack` are what their oids say, and with the first piece the pack itself."""
-    oids = pack.table.oids(start, start + _PIECE)
+def _sound(name: Oid, pack: Pack) -> bool:
+    """Whether the pack is what its name says, and each entry what its oid says."""
     try:
-        if start == 0 and not pack.matches(name.hex()):
+        if not pack.matches(name.hex()):
             return False
-        for index, oid in enumerate(oids, start):
-            location, data = pack.read(index)
-            if hash_bytes(data) != oid:
-                return False
+        for oid, location, stored in pack.entries():
+            data = _content(pack, oid, location, stored)
             if location.type == fmt.TREE:
-                tree.decode(data)
+                tree.decode(bytes(data))
     except Damaged:
         return False
     return True
+
+
+def _content(pack: Pack, oid: Oid, location: fmt.Location, stored: memoryview | Damaged) -> bytes | memoryview:
+    """The object `oid`. Raises `Damaged` if the entry is something else or could not be read."""
+    if isinstance(stored, Damaged):
+        raise stored
+    data = stored if location.codec == fmt.RAW else decompress(bytes(stored), location.raw, pack.path)
+    if hash_bytes(data) != oid:
+        raise Damaged("", "its bytes do not match its name")
+    return data
 
 
 class _Check:
@@ -125,14 +130,8 @@ class _Check:
             self._count_file(entry)
 
     def _count_pack(self, number: int, pack: Pack) -> None:
-        try:
-            self.sizes.update(zip(pack.table.oids(), (row.raw for row in pack.table.locations()), strict=True))
-        except Damaged as error:
-            self.faults.append(Fault(pack.path, "", error.why))
-            return
-        # At least one part, so that an empty pack's own hash is checked too.
-        for start in range(0, max(pack.table.count, 1), _PIECE):
-            self.parts.append((number, start, min(start + _PIECE, pack.table.count), ""))
+        self.sizes.update(pack.table.sizes())
+        self.parts.append((number, ""))
         self.objects += pack.table.count
         self.bytes += pack.size
 
@@ -143,12 +142,14 @@ class _Check:
             self.faults.append(Fault(entry.path, "", "its name is not an object id"))
             return
         self.sizes[oid] = entry.stat(follow_symlinks=False).st_size
-        self.parts.append((-1, 0, 0, entry.path))
+        self.parts.append((-1, entry.path))
         self.objects += 1
         self.bytes += self.sizes[oid]
 
     def work(self, parts: Sequence[_Part]) -> list[Any]:
-        return [self._check_file(path) if pack < 0 else self._check_pack(pack, a, b) for pack, a, b, path in parts]
+        return [
+            self._check_file(path) if number < 0 else self._check_pack(self.packs[number]) for number, path in parts
+        ]
 
     def _check_file(self, path: str) -> tuple[Any, Any, Any]:
         name = os.path.basename(path)
@@ -162,25 +163,25 @@ class _Check:
             return [(path, name, error.strerror)], [], {}
         return ([] if digest.hex() == name else [(path, name, "its bytes do not match its name")]), [], {}
 
-    def _check_pack(self, number: int, start: int, stop: int) -> tuple[Any, Any, Any]:
-        pack = self.packs[number]
+    def _check_pack(self, pack: Pack) -> tuple[Any, Any, Any]:
         faults: list[tuple[str, str, str]] = []
         claims: list[tuple[Oid, Oid, int, bytes]] = []
         totals: dict[Oid, int] = {}
         try:
-            if start == 0 and not pack.matches(pack.name.removesuffix(SUFFIX)):
+            if not pack.matches(pack.name.removesuffix(SUFFIX)):
                 faults.append((pack.path, "", "its bytes do not match its name"))
         except Damaged as error:
             faults.append((pack.path, "", error.why))
-        for index, oid in enumerate(pack.table.oids(start, stop), start):
-            try:
-                location, data = pack.read(index)
-                if hash_bytes(data) != oid:
-                    raise Damaged("", "its bytes do not match its name")
-                if location.type == fmt.TREE:
-                    totals[oid] = self._check_tree(oid, data, claims)
-            except Damaged as error:
-                faults.append((pack.path, oid.hex(), error.why))
+        try:
+            for oid, location, stored in pack.entries():
+                try:
+                    data = _content(pack, oid, location, stored)
+                    if location.type == fmt.TREE:
+                        totals[oid] = self._check_tree(oid, bytes(data), claims)
+                except Damaged as error:
+                    faults.append((pack.path, oid.hex(), error.why))
+        except Damaged as error:
+            faults.append((pack.path, "", error.why))
         return faults, claims, totals
 
     def _check_tree(self, oid: Oid, data: bytes, claims: list[tuple[Oid, Oid, int, bytes]]) -> int:

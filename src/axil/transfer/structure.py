@@ -30,10 +30,11 @@ class Structure:
         """The packs that an index names and that are there, as long as they must be."""
         self._broken: dict[str, Damaged] = {}
         self.source = Source(catalog, self._broken)
-        self._parents: dict[Oid, str] = {}
-        """Who needs what no directory names: a root, by its key, or an object, in hex."""
-        self._above: dict[Oid, Oid] = {}
-        """What a directory names -> the directory."""
+        self._needed: dict[Oid, str] = {}
+        """What roots need -> the key of the root."""
+        self._made: dict[Oid, Oid] = {}
+        """Chunks and segments -> the blob that is made of them."""
+        self._walk = Walk()
         self._orphans: list[str] = []
         self._roots = self._objects = 0
 
@@ -46,19 +47,21 @@ class Structure:
         self.catalog.refresh(self._broken)
         self._compare_packs()
         self.source.give_up_on(self.catalog.packs().keys() - self.packs.keys())
-        needed = self._read_roots()
+        self._read_roots()
         for oid in extra:
-            needed.setdefault(oid, "given")
-        blobs = self._directories(needed)
-        self._recipes(blobs)
+            self._needed.setdefault(oid, "given")
+        self._directories()
+        self._recipes(self._walk.blobs)
 
     def report(self, checked: int, unchecked: int) -> CheckReport:
         """What was found."""
         broken = [Fault(key, "", error.why) for key, error in self._broken.items()]
         for oid, failure in sorted(self.source.damaged.items()):
             self.faults.append(Fault(keys.pack_key(failure.place.pack), oid.hex(), failure.why))
-        absent = sorted(self.source.absent)
-        missing = tuple(Missing(oid.hex(), self._parents.get(oid) or self._above.get(oid, b"").hex()) for oid in absent)
+        above = {**self._made, **self._walk.parents(self.source.absent)}
+        missing = tuple(
+            Missing(oid.hex(), self._needed.get(oid) or above.get(oid, b"").hex()) for oid in sorted(self.source.absent)
+        )
         return CheckReport(
             tuple(dict.fromkeys([*broken, *self.faults])),
             missing,
@@ -92,9 +95,7 @@ class Structure:
         known = named.keys() | self.catalog.condemned_packs
         self._orphans = [keys.pack_key(oid) for oid in sorted(listed.keys() - known)]
 
-    def _read_roots(self) -> dict[Oid, str]:
-        """What each root needs, with the root's key."""
-        needed: dict[Oid, str] = {}
+    def _read_roots(self) -> None:
         for key in sorted(stat.key for stat in self.remote.list(keys.ROOTS)):
             if keys.ulid_of(key, keys.ROOTS) is None:
                 continue
@@ -107,14 +108,11 @@ class Structure:
                 continue
             self._roots += 1
             for oid in root.objects:
-                needed.setdefault(oid, key)
-        return needed
+                self._needed.setdefault(oid, key)
 
-    def _directories(self, needed: dict[Oid, str]) -> dict[Oid, int]:
-        """Reads all directories; the blobs they name, with sizes."""
-        walk = Walk()
-        frontier = walk.begin(needed)
-        self._parents.update(needed)
+    def _directories(self) -> None:
+        walk = self._walk
+        frontier = walk.begin(self._needed)
         self.progress.begin("checking directories")
         while frontier:
             below: list[Oid] = []
@@ -130,17 +128,22 @@ class Structure:
             frontier = below
             walk.deeper()
         self.progress.end()
-        self._above = walk.parents
-        return walk.blobs
 
     def _recipes(self, blobs: dict[Oid, int]) -> None:
         """Looks up blobs, and reads the recipes among them."""
-        found = self._locate(blobs)
-        self._objects += len(found)
-        recipes = {oid: place for oid, place in found.items() if place.type == fmt.RECIPE}
-        for oid, place in found.items():
-            if oid not in recipes and blobs[oid] not in (-1, place.raw):
-                self._misfit(oid, place, f"it has {place.raw} bytes, but {blobs[oid]} are said of it")
+        recipes: dict[Oid, Place] = {}
+        buckets: list[list[Oid]] = [[] for _ in range(256)]
+        for oid in blobs:
+            buckets[oid[0]].append(oid)
+        # One after the other: places of a million blobs together take much memory, and time to find anything in it.
+        for some in filter(None, buckets):
+            found = self._locate(some)
+            self._objects += len(found)
+            for oid, place in found.items():
+                if place.type == fmt.RECIPE:
+                    recipes[oid] = place
+                elif blobs[oid] not in (-1, place.raw):
+                    self._misfit(oid, place, f"it has {place.raw} bytes, but {blobs[oid]} are said of it")
         segments: dict[Oid, int] = {}
         chunks: dict[Oid, int] = {}
         for entry in self.source.entries(recipes, known=recipes):
@@ -163,8 +166,7 @@ class Structure:
     def _parts(self, oid: Oid, made: recipe.Recipe, into: dict[Oid, int]) -> None:
         for part in made.parts:
             into.setdefault(part.oid, part.size)
-            if part.oid not in self._above:
-                self._parents.setdefault(part.oid, oid.hex())
+            self._made.setdefault(part.oid, oid)
 
     def _locate(self, oids: Iterable[Oid]) -> dict[Oid, Place]:
         wanted = list(oids)

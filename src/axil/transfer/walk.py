@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
-from axil.base.hashing import Oid
+from axil.base.hashing import OID_SIZE, Oid
 from axil.errors import Damaged
 from axil.formats import tree
 
@@ -21,8 +22,8 @@ class Walk:
     def __init__(self, max_depth: int = MAX_DEPTH) -> None:
         self.blobs: dict[Oid, int] = {}
         """Blobs that were named, with their sizes, -1 if nobody stated it."""
-        self.parents: dict[Oid, Oid] = {}
-        """Who named what first; only if `descend` is asked to note it."""
+        self._named: dict[Oid, bytes] = {}
+        """Directory -> what it names, joined; only if `descend` is asked to note it."""
         self._trees: dict[Oid, tuple[int, int, bytes]] = {}
         """Directories that were named: size, level and first name as their parent says, or _UNKNOWN."""
         self._depth = max_depth
@@ -57,11 +58,11 @@ class Walk:
             raise _wrong(oid, "it has not the size that its parent says")
         if expected >= 0 and (level != expected or not rows or rows[0].name != first):
             raise _wrong(oid, "it is not the part that its parent says")
+        if note:
+            self._named[oid] = b"".join(row.oid for row in rows)
         below: list[Oid] = []
         blobs, trees = self.blobs, self._trees
         for name, kind, size, child in rows:
-            if note:
-                self.parents.setdefault(child, oid)
             if kind not in _TREES:
                 if blobs.setdefault(child, size) != size:
                     raise _wrong(oid, f"it says another size of {child.hex()[:12]} than others do")
@@ -71,6 +72,15 @@ class Walk:
             elif trees[child][0] not in (-1, size):
                 raise _wrong(oid, f"it says another size of {child.hex()[:12]} than others do")
         return below
+
+    def parents(self, some: AbstractSet[Oid]) -> dict[Oid, Oid]:
+        """Which directory named each of `some` first, of those that `descend` was asked to note."""
+        found: dict[Oid, Oid] = {}
+        for oid, joined in self._named.items() if some else ():
+            for at in range(0, len(joined), OID_SIZE):
+                if (child := joined[at : at + OID_SIZE]) in some:
+                    found.setdefault(child, oid)
+        return found
 
 
 def _wrong(oid: Oid, why: str) -> Damaged:

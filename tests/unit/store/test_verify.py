@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -110,6 +111,33 @@ def test_every_truncation_is_found(store: Store) -> None:
         with pytest.raises(Damaged) as error:
             fresh.read(hash_bytes(b"content"))
         assert str(path) in error.value.why
+
+
+def test_what_the_disk_cannot_read_is_found_entry_by_entry(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = only_pack(store)
+    oid = hash_bytes(b"content")
+    bad = pack.table.location(pack.table.find(oid)).offset
+    pread, preadv = os.pread, os.preadv
+
+    def broken(at: int, length: int) -> None:
+        if at <= bad < at + length:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def one(fd: int, length: int, at: int) -> bytes:
+        broken(at, length)
+        return pread(fd, length, at)
+
+    def many(fd: int, buffers: list[memoryview], at: int) -> int:
+        broken(at, sum(map(len, buffers)))
+        return preadv(fd, buffers, at)
+
+    monkeypatch.setattr(os, "pread", one)
+    monkeypatch.setattr(os, "preadv", many)
+    report = verify(store)
+    assert [(fault.path, fault.oid) for fault in report.faults] == [(pack.path, ""), (pack.path, oid.hex())]
+    assert all("Input/output error" in fault.why for fault in report.faults)
+    with pytest.raises(Damaged):
+        store.read(oid)
 
 
 @pytest.mark.parametrize("change", [b"", b"X" * LARGE, BIG + b"more"])
