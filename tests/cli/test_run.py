@@ -260,7 +260,7 @@ def test_a_failed_run_is_there_to_be_seen(small):
     assert "ValueError: too big" in small.axil("logs", run["id"][-7:]).out
     assert "ValueError: too big" in small.axil("show", run["id"][-7:]).out
     assert small.axil("tree", "--json").json["nodes"][0]["state"] == "failed"
-    assert f"it failed in run {run['id'][-7:]} with exit code 1" in plan(small)["train"][1]
+    assert f"it failed in run {run['id'][-7:]}: exit code 1" in plan(small)["train"][1]
 
 
 def test_a_program_that_is_not_there(small):

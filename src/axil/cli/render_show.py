@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from axil.base.exits import ending
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli.format import ago, count, difference, duration, interval, number, seeds, size
@@ -128,7 +129,7 @@ def _stage_row(face: Face, stage: StageRecord) -> list[Cell]:
     if stage.tries > 1:
         reason = f"attempt {stage.tries}" + (f"; {reason}" if reason else "")
     if stage.exit_code:
-        reason = f"exit code {stage.exit_code}" + (f"; {reason}" if reason else "")
+        reason = ending(stage.exit_code) + (f"; {reason}" if reason else "")
     seconds = stage.state if stage.state in ("cached", "current", "skipped") else duration(stage.seconds)
     state = Cell(symbol if face.style.unicode else word, color)
     return [state, Cell(stage.name), Cell(seconds, "dim"), Cell(reason, "dim")]

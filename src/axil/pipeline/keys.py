@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from axil.base.exits import ending
 from axil.base.hashing import hash_bytes
 from axil.base.ids import short
 from axil.base.light import NamedTuple
@@ -143,8 +144,7 @@ def _deps(old: Mapping[str, str], new: Mapping[str, str], difference: Difference
 def _unfinished(old: StageRow) -> str:
     """Nothing changed since `old`, and yet there is no result to use."""
     if old.state == "failed":
-        code = "" if old.exit_code is None else f" with exit code {old.exit_code}"
-        return f"it failed in run {short(old.run)}{code}"
+        return f"it failed in run {short(old.run)}" + ("" if old.exit_code is None else f": {ending(old.exit_code)}")
     if old.state in ("stopped", "lost", "skipped"):
         return f"it was {old.state} in run {short(old.run)}"
     return f"the result of run {short(old.run)} cannot be used"

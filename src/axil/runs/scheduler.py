@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from axil.base.exits import ending
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.errors import AxilError
 from axil.formats.pointer import Pointer
@@ -320,7 +321,7 @@ class Scheduler:
     def _again(self, name: str, code: int) -> None:
         """Let a stage that failed begin once more: its inputs are looked at again, its log goes on."""
         count = f"attempt {self._tries[name]} of {self._stage(name).retry + 1}"
-        self._note(name, f"{count} failed (exit code {code}): again" if code else f"{count} failed: again")
+        self._note(name, f"{count} failed ({ending(code)}): again" if code else f"{count} failed: again")
         self._pending.insert(0, name)
 
     def _with_seen(self, one: _Running) -> tuple[StageInputs, list[str]]:

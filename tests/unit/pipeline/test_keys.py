@@ -114,7 +114,7 @@ def test_a_changed_module_is_told_before_a_new_one():
 
 def test_reasons_without_a_change():
     assert explain(None, INPUTS) == "never ran"
-    assert explain(row(INPUTS, "failed", 2), INPUTS) == "it failed in run K3Z5Q2W with exit code 2"
+    assert explain(row(INPUTS, "failed", 2), INPUTS) == "it failed in run K3Z5Q2W: exit code 2"
     assert explain(row(INPUTS, "stopped"), INPUTS) == "it was stopped in run K3Z5Q2W"
     assert explain(row(INPUTS, "lost"), INPUTS) == "it was lost in run K3Z5Q2W"
     assert explain(row(INPUTS), INPUTS) == "the result of run K3Z5Q2W cannot be used"

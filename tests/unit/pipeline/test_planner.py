@@ -184,7 +184,7 @@ def test_a_failed_stage_runs_again_with_that_reason(digits):
     digits.run(OUT, fail="train")
     plan = digits.plan()
     assert plan["prepare"].action == "current"
-    assert (plan["train"].action, plan["train"].reason) == ("run", "it failed in run 0000001 with exit code 3")
+    assert (plan["train"].action, plan["train"].reason) == ("run", "it failed in run 0000001: exit code 3")
     assert plan["train"].overwrites == ()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from axil.base.exits import ending
 from axil.base.ids import short
 from axil.base.light import TYPE_CHECKING
 from axil.cli import format as fmt
@@ -306,7 +307,7 @@ class View:
             metrics = "  ".join(f"{safe(name)} {fmt.number(value)}" for name, value in record.metrics.items())
             words = [fmt.duration(record.seconds), metrics]
         if record.state == "failed":
-            words.insert(0, f"exit code {record.exit_code}" if record.exit_code else record.reason)
+            words.insert(0, ending(record.exit_code) if record.exit_code else record.reason)
         color = "red" if record.state == "failed" else "dim"
         self._line(stage, self.face.style.state(record.state), "  ".join(filter(None, words)), color)
 

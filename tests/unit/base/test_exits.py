@@ -1,0 +1,14 @@
+"""Exit codes in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from axil.base.exits import ending
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-9, "ended by SIGKILL"), (-99, "ended by signal 99")]
+)
+def test_ending(code: int, words: str) -> None:
+    assert ending(code) == words
