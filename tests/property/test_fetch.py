@@ -74,7 +74,7 @@ def test_what_is_pushed_comes_back(folder: dict, per_pack: int, chunk: int, lost
         assert load(here, root) == folder
         report = verify(here)
         assert report.sound and not report.missing
-        assert plan_fetch(here, catalog, [root]) == (0, 0, (), True)
+        assert plan_fetch(here, catalog, [root]) == (0, 0, ())
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from axil.actions import exchange
-from axil.actions.experiments import experiments
+from axil.actions.experiments import TRUNKS, experiments
 from axil.base.clock import Clock, system_clock
 from axil.base.light import TYPE_CHECKING, NamedTuple
 from axil.base.progress import SILENT, Progress
@@ -91,7 +91,7 @@ def _check_out_some_branch(git: Git) -> None:
     prefix = f"refs/remotes/{ORIGIN}/"
     names = [ref.removeprefix(prefix) for ref in git.lines(*_NEWEST, prefix) if not ref.endswith("/HEAD")]
     if names:
-        name = next((one for one in ("main", "master") if one in names), names[0])
+        name = next((one for one in TRUNKS if one in names), names[0])
         git.writing("switch", "--quiet", "--create", name, "--track", f"{ORIGIN}/{name}")
 
 

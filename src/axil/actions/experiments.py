@@ -22,7 +22,8 @@ OTHERS = "refs/axil/remotes/"
 """… of their journals and archived branches."""
 _PLAIN = 3
 """So many slashes has the ref of a branch at a remote if neither name has one."""
-_TRUNKS = ("main", "master", "trunk")
+TRUNKS = ("main", "master", "trunk")
+"""How the branch is mostly called from which all others come."""
 
 
 def experiments(project: Project) -> dict[str, Experiment]:
@@ -117,7 +118,7 @@ def _with_parents(project: Project, found: dict[str, Experiment]) -> dict[str, E
     forks = {name: found[name].commit for name in tips if not found[name].inferred}
     if len(tips) - len(forks) <= 1:
         return found  # The only one without a fork record is where all others come from.
-    trunk = next((name for name in _TRUNKS if name in tips), None)
+    trunk = next((name for name in TRUNKS if name in tips), None)
     inferred = infer_parents(tips, forks, _ancestry(project, tips), trunk)
     return {
         name: experiment._replace(parent=inferred[name].parent, commit=inferred[name].commit)

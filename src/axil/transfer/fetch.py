@@ -40,8 +40,6 @@ class FetchPlan(NamedTuple):
     """As they lie on the remote."""
     missing: tuple[Oid, ...]
     """What is neither here nor, as far as is known, on the remote."""
-    whole: bool
-    """False if it is not known how much comes: for directories that are not here, or large files of unknown size."""
 
 
 class Fetched(NamedTuple):
@@ -72,9 +70,7 @@ def plan_fetch(store: Store, catalog: Catalog, oids: Iterable[Oid], sizes: Mappi
         return max(walk.blobs.get(oid, -1), sizes.get(oid, -1))
 
     bytes_ = sum(_weight(place, known(oid)) for oid, place in found.items())
-    whole = all(oid in found and found[oid].type != fmt.TREE and walk.is_blob(oid) for oid in unread)
-    whole = whole and not any(place.type == fmt.RECIPE and known(oid) < 0 for oid, place in found.items())
-    return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())), whole)
+    return FetchPlan(len(found), bytes_, tuple(sorted(absent - found.keys())))
 
 
 def _below(store: Store, walk: Walk, oid: Oid) -> list[Oid]:
