@@ -99,6 +99,8 @@ def test_end_session_needs_the_marks(tmp_path):
     process = processes.start(["sleep", "1000"], str(tmp_path), {**os.environ, "MARK": "mine"}, 1)
     leader = processes.identity(process.pid)
     assert leader is not None
+    while not processes.environment(process.pid):
+        pass  # A program that has just begun shows none for a moment.
     assert processes.environment(process.pid)["MARK"] == "mine"
     assert processes.end_session(leader, {"MARK": "other"}, 1.0) == []
     assert processes.end_session(leader._replace(ticks=leader.ticks + 1), {"MARK": "mine"}, 1.0) == []
