@@ -92,14 +92,16 @@ def test_a_reboot_loses_what_ran_and_what_waits_begins_afterwards(lab):
     assert lab.record(second)["stages"][1]["metrics"]["loss"] == pytest.approx(1 / 3)
     # Those commands have given it a supervisor.
     lab.began(third)
-    fourth, fifth = lab.detach("--set", "lr=0.4"), lab.detach("--set", "lr=0.5")
+    fourth = lab.detach("--set", "lr=0.4")
+    lab.began(fourth)
+    # Both slots are taken: these wait.
+    fifth, sixth = lab.detach("--set", "lr=0.5"), lab.detach("--set", "lr=0.6")
     reboot(lab)
-    assert lab.record(third)["state"] == "lost"
-    lab.axil("stop", fifth)
-    assert lab.record(fifth)["state"] == "stopped"
-    third = fourth
+    assert [lab.record(run)["state"] for run in (third, fourth)] == ["lost", "lost"]
+    lab.axil("stop", sixth)
+    assert lab.record(sixth)["state"] == "stopped"
     lab.let()
-    assert lab.record(third)["state"] == "succeeded"
+    assert lab.record(fifth)["state"] == "succeeded"
     assert "copy of data" in lab.axil("gc", "-n").out.replace("copies", "copy")
     lab.axil("gc")
     assert not (lab.path / ".axil/data/0ldb00t0").exists()
