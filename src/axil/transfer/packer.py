@@ -61,7 +61,7 @@ class Builder:
     With `large` it leaves out the hash of all entries, which is there for checking many small ones at one go.
     """
 
-    __slots__ = ("_buffer", "_large", "_limits", "_memory", "_used", "raw", "rows")
+    __slots__ = ("_buffer", "_limits", "_memory", "_used", "large", "raw", "rows")
 
     def __init__(
         self,
@@ -72,7 +72,8 @@ class Builder:
     ) -> None:
         self.rows: dict[Oid, bytes] = {}
         self.raw = 0
-        self._limits, self._memory, self._large = limits, memory, large
+        self.large = large
+        self._limits, self._memory = limits, memory
         self._buffer = memoryview(b"")
         self._used = 0
 
@@ -97,7 +98,7 @@ class Builder:
 
     def finish(self) -> Made:
         """The complete pack; takes time and lets other threads run."""
-        content = fmt.UNTOLD if self._large else hash_bytes(self.data)
+        content = fmt.UNTOLD if self.large else hash_bytes(self.data)
         tail = fmt.tail(self.rows, content, os.urandom(fmt.NONCE_SIZE))
         self._append(tail)
         return self.data, Finished(fmt.id_of(tail), self._used, tail)

@@ -90,7 +90,7 @@ class Sender:
                 self._file(oid)
             self._pressed()
         self._data = self._flushed(self._data)
-        self._pieces = self._flushed(self._pieces, large=True)
+        self._pieces = self._flushed(self._pieces)
         self._meta = self._flushed(self._meta)
 
     def _renewed(self, pack: Pack) -> Made:
@@ -173,7 +173,7 @@ class Sender:
     def _piece(self, oid: Oid, stored: bytes | memoryview, raw: int, codec: int) -> None:
         """Adds a chunk: those of one blob stay in order, not mixed with small blobs."""
         if self._pieces.full:
-            self._pieces = self._flushed(self._pieces, large=True)
+            self._pieces = self._flushed(self._pieces)
         self._pieces.add(oid, stored, raw, fmt.BLOB, codec)
 
     def _add(self, kind: int, oid: Oid, stored: memoryview, raw: int, codec: int) -> None:
@@ -186,12 +186,12 @@ class Sender:
                 self._meta = self._flushed(self._meta)
             self._meta.add(oid, stored, raw, kind, codec)
 
-    def _flushed(self, builder: Builder, *, large: bool = False) -> Builder:
-        """Sends a pack; the next one."""
+    def _flushed(self, builder: Builder) -> Builder:
+        """Sends a pack; the next one, of the same sort."""
         if not builder.rows:
             return builder
         self._shipper.ship(builder.finish, len(builder.data), builder.raw)
-        return self._builder(large=large)
+        return self._builder(large=builder.large)
 
     def _builder(self, *, large: bool = False) -> Builder:
         return Builder(self._limits, self._shipper.buffer, large=large)
